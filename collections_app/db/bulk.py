@@ -1,0 +1,83 @@
+"""Frames into tables in bulk: COPY on PostgreSQL, executemany on SQLite.
+
+Every write that touches a portfolio goes through a temporary staging table and set-based SQL; rows
+are never carried through the ORM one by one (measured: 5-20 times slower).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlalchemy.schema import CreateTable
+
+_POLARS_TO_SQL: dict[Any, sa.types.TypeEngine[Any]] = {
+    pl.String: sa.Text(),
+    pl.Boolean: sa.Boolean(),
+    pl.Date: sa.Date(),
+    pl.Float64: sa.Float(),
+}
+
+
+def _sql_type(dtype: pl.DataType) -> sa.types.TypeEngine[Any]:
+    if dtype.is_integer():
+        return sa.BigInteger()
+    return _POLARS_TO_SQL[dtype.base_type()]
+
+
+def stage(session: Session, name: str, frame: pl.DataFrame, *, index: tuple[str, ...] = ()) -> sa.Table:
+    """Load a frame into a fresh temporary table and return it, ready for set-based SQL.
+
+    Columns keep their names; types are text, whole number, float, boolean or date. JSON travels as
+    text and is cast by the statement that reads it.
+    """
+    metadata = sa.MetaData()
+    table = sa.Table(
+        name,
+        metadata,
+        *(sa.Column(column, _sql_type(dtype)) for column, dtype in frame.schema.items()),
+        prefixes=["TEMPORARY"],
+    )
+    session.execute(sa.text(f"DROP TABLE IF EXISTS {'pg_temp.' if _is_postgresql(session) else 'temp.'}{name}"))
+    session.execute(CreateTable(table))
+    insert(session, table, frame)
+    if index:
+        session.execute(sa.text(f"CREATE INDEX ix_{name} ON {name} ({', '.join(index)})"))
+    if _is_postgresql(session):
+        session.execute(sa.text(f"ANALYZE {name}"))
+    return table
+
+
+def insert(session: Session, table: sa.Table, frame: pl.DataFrame) -> None:
+    """Append a frame to a table by the fastest way the database has."""
+    if frame.is_empty():
+        return
+    columns = ", ".join(f'"{c}"' for c in frame.columns)
+    connection = session.connection()
+    if _is_postgresql(session):
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN (FORMAT csv)') as copy:
+            # Quoting non-numeric values keeps an empty string apart from NULL (unquoted and empty).
+            for part in frame.iter_slices(50_000):
+                copy.write(part.write_csv(include_header=False, quote_style="non_numeric", null_value="").encode())
+        return
+    marks = ", ".join("?" for _ in frame.columns)
+    dates = [c for c, t in frame.schema.items() if t == pl.Date]
+    plain = frame.with_columns(pl.col(dates).dt.to_string("iso")) if dates else frame
+    connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', plain.rows())  # type: ignore[arg-type]  # noqa: S608
+
+
+def read(session: Session, statement: sa.Select[Any], schema: Mapping[str, Any] | None = None) -> pl.DataFrame:
+    """Run a select and return a frame; ``schema`` names the dtypes so that an empty result keeps them."""
+    result = session.execute(statement)
+    names = list(result.keys())
+    rows = result.fetchall()
+    if schema is None:
+        return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+    return pl.DataFrame(rows, schema={name: schema[name] for name in names}, orient="row")
+
+
+def _is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"

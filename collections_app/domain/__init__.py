@@ -1,0 +1,1 @@
+"""Pure rules and vocabulary: stdlib only, no clock, no database."""

@@ -1,0 +1,1 @@
+"""Lenders' files to typed, validated frames; no database."""

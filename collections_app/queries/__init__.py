@@ -1,0 +1,1 @@
+"""The read side: a session in, frozen dataclasses or frames out."""

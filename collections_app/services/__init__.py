@@ -1,0 +1,1 @@
+"""The write side: verbs that take a unit of work first."""

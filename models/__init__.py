@@ -1,0 +1,1 @@
+"""Predictive models: a library that knows nothing of the application."""

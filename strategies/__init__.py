@@ -1,0 +1,1 @@
+"""Decision rules as data and the evaluator that reads them."""

@@ -1,0 +1,1 @@
+"""Robot calls and speech QA; knows neither web nor database."""

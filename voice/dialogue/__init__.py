@@ -1,0 +1,1 @@
+"""The robot's script and the engine that walks it."""

@@ -1,0 +1,1 @@
+"""Carriers that place robot calls."""
