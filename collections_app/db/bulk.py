@@ -4,11 +4,12 @@ Every write that touches a portfolio goes through a temporary staging table and 
 are never carried through the ORM one by one (measured: 5-20 times slower).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
@@ -81,3 +82,60 @@ def read(session: Session, statement: sa.Select[Any], schema: Mapping[str, Any] 
 
 def _is_postgresql(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
+
+
+def upsert(
+    session: Session,
+    target: sa.Table,
+    source: sa.Table,
+    *,
+    keys: tuple[str, ...],
+    columns: Mapping[str, sa.ColumnElement[Any]],
+    update: tuple[str, ...] = (),
+    newer: str | None = None,
+    origin: sa.FromClause | None = None,
+) -> int:
+    """Insert rows from a staged table, or update them where they differ; return how many were touched.
+
+    ``columns`` maps target columns to expressions over ``origin`` (``source`` unless it is joined).
+    Rows equal in ``update`` are left alone: no dead versions, no false "updated". With ``newer``, a
+    row whose stored value of that column is later than the staged one is left alone too.
+    """
+    dialect = postgresql if _is_postgresql(session) else sqlite
+    select = sa.select(*(e.label(n) for n, e in columns.items())).select_from(
+        source if origin is None else origin
+    )
+    # SQLite needs a WHERE before ON CONFLICT, else it reads ON as a join condition.
+    statement = dialect.insert(target).from_select(list(columns), select.where(sa.true()))
+    if update:
+        new = statement.excluded
+        changed = sa.or_(*(target.c[c].is_distinct_from(new[c]) for c in update))
+        if newer:
+            changed = sa.and_(changed, target.c[newer] <= new[newer])
+        guarded = statement.on_conflict_do_update(
+            index_elements=list(keys),
+            set_={c: new[c] for c in (*update, *((newer,) if newer else ()))},
+            where=changed,
+        )
+    else:
+        guarded = statement.on_conflict_do_nothing(index_elements=list(keys))
+    return affected(session, guarded)
+
+
+def affected(session: Session, statement: Any) -> int:
+    """Execute a writing statement and return how many rows it touched."""
+    # Without the option SQLAlchemy reports -1 for INSERT ... SELECT on PostgreSQL.
+    result = session.execute(statement, execution_options={"preserve_rowcount": True})
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def as_json(session: Session, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Read a staged text column as JSON: a cast on PostgreSQL, the text itself on SQLite."""
+    if _is_postgresql(session):
+        return sa.cast(column, postgresql.JSONB)
+    return sa.type_coerce(column, sa.Text())
+
+
+def frame_of_ids(name: str, ids: Sequence[int]) -> pl.DataFrame:
+    """Return a one-column frame of ids, ready to be staged (long IN lists are slow and limited)."""
+    return pl.DataFrame({name: ids}, schema={name: pl.Int64})
