@@ -1,1 +1,1 @@
-"""A simulated town of customers: feeds in, behaviour out; hidden truth kept apart from the database."""
+"""The town in a box: customers with a hidden nature, their lender's book, 90 days through the platform."""

@@ -1,0 +1,229 @@
+"""The lender's nightly files in our own feed format: a full extract first, deltas after (docs/town.md)."""
+
+import gzip
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from collections_app.town.ledger import Ledger
+from collections_app.town.population import Bools, Ints, Points, Population
+
+SCHEMA_VERSION = "1"
+SOURCE = "town"
+CREDITORS = {False: "Figment Savings Bank", True: "样例消费金融"}
+PROVIDER = "demo_bureau"
+SIGNAL_EVERY_DAYS = 30
+_HIT = ("hit", "no_hit", "error", "not_queried")
+_WINDOWS = {"7d": 7, "15d": 15, "1m": 30, "3m": 90, "6m": 180, "12m": 365}
+_SUMS = {
+    "accounts": ("balance_total", "arrears_total"),
+    "payments": ("amount",),
+    "cycles": ("statement_amount", "paid_amount"),
+}
+
+
+@dataclass
+class FeedWriter:
+    """Writes one folder per business date and remembers what the platform was already told."""
+
+    town: Population
+    ledger: Ledger
+    folder: Path
+    _told_customer: Bools = field(init=False)
+    _told_overdue: Bools = field(init=False)
+    _told_account: Bools = field(init=False)
+    _signal_on: Ints = field(init=False)
+    _told_payments: set[str] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        people, accounts = len(self.town.customers), len(self.town.accounts)
+        self._told_customer = np.zeros(people, dtype=bool)
+        self._told_overdue = np.zeros(accounts, dtype=bool)
+        self._told_account = np.zeros(accounts, dtype=bool)
+        self._signal_on = np.zeros(people, dtype=np.int64)
+
+    def write(self, business_date: date) -> Path:
+        """Write the feed that speaks for 00:00 of ``business_date``; return its manifest."""
+        mode = "delta" if self._told_account.any() else "full"
+        accounts = np.flatnonzero(self.ledger.is_overdue() | self._told_overdue)
+        first_time = accounts[~self._told_account[accounts]]
+        owners = np.unique(self.town.accounts.owner[accounts])
+        arrivals = owners[~self._told_customer[owners]]
+        frames = {
+            "customers": self._customers(arrivals),
+            "accounts": self._accounts(accounts, business_date),
+            "contact_points": self._points(arrivals),
+            "payments": self._payments(business_date - timedelta(days=1)),
+            "cycles": self._cycles(accounts, first_time, business_date),
+            "signals": self._signals(owners, business_date),
+        }
+        self._told_customer[arrivals] = True
+        self._told_account[accounts] = True
+        self._told_overdue[:] = False
+        self._told_overdue[accounts] = self.ledger.is_overdue()[accounts]
+        return self._save(frames, mode, business_date)
+
+    def _customers(self, who: Ints) -> pl.DataFrame:
+        c = self.town.customers
+        return pl.DataFrame(
+            {
+                "customer_id": [c.ref[k] for k in who],
+                "full_name": [c.name[k] for k in who],
+                "party_type": ["person"] * who.size,
+                "language": [c.language[k] for k in who],
+                "country": ["CN" if c.is_cn[k] else "US" for k in who],
+                "regions": ["|".join(c.regions[k]) for k in who],
+                "zones": ["|".join(c.zones[k]) for k in who],
+            }
+        )
+
+    def _accounts(self, rows: Ints, business_date: date) -> pl.DataFrame:
+        a, ledger = self.town.accounts, self.ledger
+        cn = self.town.customers.is_cn[a.owner[rows]]
+        oldest = ledger.oldest_unpaid_due()[rows]
+        status = np.array(["active", "closed", "charged_off"])[ledger.status[rows]]
+        return pl.DataFrame(
+            {
+                "account_id": [a.ref[k] for k in rows],
+                "customer_id": [self.town.customers.ref[k] for k in a.owner[rows]],
+                "creditor_id": [CREDITORS[bool(x)] for x in cn],
+                "collector_role": np.where(a.is_third_party[rows], "third_party", "first_party"),
+                "product_family": [a.product[k] for k in rows],
+                "ccy": np.where(cn, "CNY", "USD"),
+                "origination_date": [a.originated[k] for k in rows],
+                "limit_or_principal": a.principal[rows],
+                "balance_total": ledger.balance[rows],
+                "arrears_total": ledger.arrears[rows],
+                "minimum_due": a.instalment[rows],
+                "oldest_unpaid_due_date": [date.fromordinal(d) if d else None for d in oldest.tolist()],
+                "dpd_source": ledger.days_past_due(business_date.toordinal())[rows],
+                "status": status,
+            },
+            schema_overrides={"oldest_unpaid_due_date": pl.Date},
+        )
+
+    def _points(self, who: Ints) -> pl.DataFrame:
+        p: Points = self.town.points
+        rows = np.flatnonzero(np.isin(p.owner, who))
+        given = [f"{date.fromordinal(max(d, 1))}T15:00:00Z" for d in p.consent_day[rows].tolist()]
+        return pl.DataFrame(
+            {
+                "customer_id": [self.town.customers.ref[k] for k in p.owner[rows]],
+                "kind": [p.kind[k] for k in rows],
+                "value": [p.value[k] for k in rows],
+                "owner": [p.declared_owner[k] for k in rows],
+                "source": ["application"] * rows.size,
+                "rank": p.rank[rows],
+                "consent_kind": [p.consent_kind[k] or None for k in rows],
+                "consent_at": [at if p.consent_kind[k] else None for k, at in zip(rows, given, strict=True)],
+                "consent_given_to": ["creditor" if p.consent_kind[k] else None for k in rows],
+            }
+        )
+
+    def _payments(self, day: date) -> pl.DataFrame:
+        told = [
+            c
+            for c in self.ledger.booked.get(day, [])
+            # Who never heard of a payment cannot take its reversal; the arrears tell the tale.
+            if self._told_account[c.account] and (not c.reverses or c.reverses in self._told_payments)
+        ]
+        self._told_payments.update(c.ref for c in told)
+        owners = self.town.accounts.owner[np.array([c.account for c in told], dtype=np.int64)]
+        cn: list[bool] = self.town.customers.is_cn[owners].tolist()
+        return pl.DataFrame(
+            {
+                "payment_id": [c.ref for c in told],
+                "account_id": [self.town.accounts.ref[c.account] for c in told],
+                "amount": [c.amount for c in told],
+                "ccy": ["CNY" if x else "USD" for x in cn],
+                "kind": [c.kind for c in told],
+                "status": ["settled"] * len(told),
+                "value_date": [c.value_on for c in told],
+                "channel": [c.channel for c in told],
+                "reverses_payment_id": [c.reverses or None for c in told],
+            }
+        )
+
+    def _cycles(self, accounts: Ints, first_time: Ints, business_date: date) -> pl.DataFrame:
+        """Send twelve statements of an account that is new to the platform, one when a cycle has ended."""
+        yesterday = business_date - timedelta(days=1)
+        known = accounts[self._told_account[accounts]]
+        billed = known[self.town.accounts.due_dom[known] == yesterday.day]
+        rows: list[tuple[str, date, int, int, int]] = []
+        for account, limit in [(k, 12) for k in first_time.tolist()] + [(k, 1) for k in billed.tolist()]:
+            ref, statement = self.town.accounts.ref[account], int(self.town.accounts.instalment[account])
+            history = self.ledger.cycles_of(account, limit)
+            rows += [(ref, end, late, statement, paid) for end, late, paid in history]
+        return pl.DataFrame(
+            rows,
+            schema={"account_id": pl.String, "cycle_end_date": pl.Date, "cycles_past_due": pl.Int64,
+                    "statement_amount": pl.Int64, "paid_amount": pl.Int64},
+            orient="row",
+        )  # fmt: skip
+
+    def _signals(self, owners: Ints, business_date: date) -> pl.DataFrame:
+        """Ask the bureau about arrivals, and again a month later while they stay overdue."""
+        today = business_date.toordinal()
+        asked = owners[self._signal_on[owners] <= today - SIGNAL_EVERY_DAYS]
+        self._signal_on[asked] = today
+        hit = self.town.customers.bureau_knows[asked]
+        columns: dict[str, Any] = {
+            "customer_id": [self.town.customers.ref[k] for k in asked],
+            "provider": [PROVIDER] * asked.size,
+            "snapshot_asof": [business_date - timedelta(days=1)] * asked.size,
+            "received_on": [business_date] * asked.size,
+            "hit_status": [_HIT[h] for h in hit],
+        }
+        for name, values in self.multi_lending(asked, today - 1).items():
+            columns[name] = pl.Series(values).set(pl.Series(hit != 0), None)
+        return pl.DataFrame(columns)
+
+    def multi_lending(self, who: Ints, ordinal: int) -> dict[str, Ints]:
+        """Return the nested counts of applications and of lenders as a bureau would see them on a day."""
+        row = self.town.day_row(ordinal)
+        cumulated = self.town.applications[:, who]
+        apps = {name: cumulated[row] - cumulated[max(row - days, 0)] for name, days in _WINDOWS.items()}
+        orgs = {name: np.ceil(n**0.85).astype(np.int64) for name, n in apps.items()}
+        windows = ("1m", "3m", "12m")
+        small = 0.35 + 0.5 * (who * 0.7548776662 % 1.0)  # each customer's taste for lenders that are no banks
+        return {
+            **{f"ml_id_all_apps_{w}": n for w, n in apps.items()},
+            **{f"ml_id_all_orgs_{w}": n for w, n in orgs.items()},
+            **{f"ml_id_nbank_orgs_{w}": np.floor(orgs[w] * small).astype(np.int64) for w in windows},
+            "ml_id_all_night_apps_3m": np.floor(apps["3m"] * (1 - small) * 0.6).astype(np.int64),
+        }
+
+    def _save(self, frames: dict[str, pl.DataFrame], mode: str, business_date: date) -> Path:
+        folder = self.folder / SOURCE / business_date.isoformat()
+        folder.mkdir(parents=True, exist_ok=True)
+        files: list[dict[str, Any]] = []
+        for entity, frame in frames.items():
+            if frame.is_empty():
+                continue
+            name = f"{entity}_{mode}_001.csv.gz"
+            packed = gzip.compress(frame.write_csv(line_terminator="\r\n").encode(), compresslevel=1, mtime=0)
+            (folder / name).write_bytes(packed)
+            files.append({
+                "file": name, "entity": entity, "mode": mode, "rows": frame.height,
+                "sha256": hashlib.sha256(packed).hexdigest(),
+                "sums": {column: int(frame[column].sum()) for column in _SUMS.get(entity, ())},
+            })  # fmt: skip
+        cutoff = f"{business_date}T00:00:00Z"
+        manifest = {
+            "schema_version": SCHEMA_VERSION,
+            "source_system": SOURCE,
+            "business_date": business_date.isoformat(),
+            "tz": "UTC",
+            "cutoff_utc": cutoff,
+            "generated_at_utc": cutoff,
+            "files": files,
+        }
+        path = folder / "manifest.json"
+        path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        return path
