@@ -1,13 +1,18 @@
 """Guards and the database under test.
 
 TEST_DATABASE_URL chooses the database: empty = a fresh SQLite file per test, copied from a migrated
-template; a PostgreSQL URL = one migrated database whose tables are emptied between tests.
+template; "postgresql" = a throw-away server started here; a PostgreSQL URL = that database (it is
+emptied!). ``--database-only`` leaves out the tests that use no database: they ran already.
+
+Groups of tests need something of the machine (a browser, speech, a server, the shared data). Where it is
+missing they skip with the reason, the summary says how to get it, and CI fails.
 """
 
 import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +24,50 @@ from collections_app.db.migrate import upgrade
 from collections_app.db.session import Database
 from collections_app.db.tables import User
 from collections_app.db.unit_of_work import UnitsOfWork
+from tests import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 _URL = os.environ.get("TEST_DATABASE_URL", "")
+
+# marker -> (is it there?, how to get it)
+GROUPS = {
+    "browser": (lambda: shutil.which("chromium") is not None, "install Debian's package chromium"),
+    "speech": (lambda: shutil.which("espeak-ng") is not None, "install Debian's package espeak-ng"),
+    "postgres": (lambda: postgres.binaries() is not None, "install Debian's package postgresql"),
+    "real_data": (SHARED.is_dir, "put the shared data folder beside the project"),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database-only", action="store_true", help="only tests that use a database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--database-only"):
+        kept = [i for i in items if "database" in getattr(i, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[i for i in items if i not in set(kept)])
+        items[:] = kept
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers():
+        if mark.name in GROUPS and not GROUPS[mark.name][0]():
+            pytest.skip(f"group {mark.name}: {GROUPS[mark.name][1]}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason in sorted({str(report.longrepr[2]) for report in skipped if report.longrepr}):
+        terminalreporter.write_line(f"LEFT OUT: {reason}", yellow=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and exitstatus == 0 and reporter.stats.get("skipped"):
+        reporter.write_line("a skipped test counts as failed in CI", red=True)
+        session.exitstatus = 1
 
 
 @dataclass
@@ -55,10 +100,13 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _postgres() -> Iterator[Database]:
-    database = Database(_URL)
-    upgrade(database)
-    yield database
-    database.engine.dispose()
+    if _URL == "postgresql" and postgres.binaries() is None:
+        pytest.skip(f"group postgres: {GROUPS['postgres'][1]}")
+    with postgres.server() if _URL == "postgresql" else nullcontext(_URL) as url:
+        database = Database(url)
+        upgrade(database)
+        yield database
+        database.engine.dispose()
 
 
 @pytest.fixture
