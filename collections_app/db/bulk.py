@@ -70,7 +70,7 @@ def insert(session: Session, table: sa.Table, frame: pl.DataFrame) -> None:
     connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', plain.rows())  # type: ignore[arg-type]  # noqa: S608
 
 
-def read(session: Session, statement: sa.Select[Any], schema: Mapping[str, Any] | None = None) -> pl.DataFrame:
+def read(session: Session, statement: sa.Select[*tuple[Any, ...]], schema: Mapping[str, Any] | None = None) -> pl.DataFrame:
     """Run a select and return a frame; ``schema`` names the dtypes so that an empty result keeps them."""
     result = session.execute(statement)
     names = list(result.keys())

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from collections_app.db.base import Base, Id, ref
 
+_CHAMPION = sa.text("stage = 'champion'")
+
 
 class ExternalSignal(Base):
     """One answer of an external vendor about a customer. No hit and not asked are not zero (§3.3)."""
@@ -28,7 +30,16 @@ class ModelVersion(Base):
     """A trained model: where its bundle lies, how good it is, who let it work."""
 
     __tablename__ = "model_version"
-    __table_args__ = (sa.UniqueConstraint("name", "version"),)
+    __table_args__ = (
+        sa.UniqueConstraint("name", "version"),
+        sa.Index(
+            "uq_model_version_champion",
+            "name",
+            unique=True,
+            sqlite_where=_CHAMPION,
+            postgresql_where=_CHAMPION,
+        ),
+    )
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(sa.String(40))

@@ -1,0 +1,123 @@
+"""What happened around episodes, each fact with the instant at which it was known."""
+
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from collections_app.db import bulk
+from collections_app.db.tables import (
+    Account,
+    AccountSnapshot,
+    Case,
+    ContactAttempt,
+    Customer,
+    Episode,
+    Finding,
+    Promise,
+    Recording,
+    Review,
+    StopFlag,
+)
+from collections_app.domain.contact import Channel, Mode, StopCode
+from collections_app.domain.outcomes import OUTCOMES, Disposition, Outcome
+from collections_app.domain.promises import PromiseStatus
+
+_INSTANT = pl.Datetime("us", "UTC")
+
+
+def episodes(session: Session, *, as_of: date) -> pl.DataFrame:
+    """Return the episodes entered by ``as_of``; an end that came later is not told."""
+    known_end = Episode.ended_on <= as_of
+    statement = (
+        sa.select(
+            Episode.id.label("episode_id"), Episode.account_id, Account.customer_id, Account.source,
+            Customer.customer_ref, Account.account_ref, Episode.entry_on,
+            sa.case((known_end, Episode.ended_on)).label("ended_on"),
+            sa.case((known_end, sa.cast(Episode.end_reason, sa.String(32)))).label("end_reason"),
+        )
+        .join(Account, Account.id == Episode.account_id)
+        .join(Customer, Customer.id == Account.customer_id)
+        .where(Episode.entry_on <= as_of)
+    )  # fmt: skip
+    schema = {"episode_id": pl.Int64, "account_id": pl.Int64, "customer_id": pl.Int64, "source": pl.String,
+              "customer_ref": pl.String, "account_ref": pl.String, "entry_on": pl.Date, "ended_on": pl.Date,
+              "end_reason": pl.String}  # fmt: skip
+    return bulk.read(session, statement, schema)
+
+
+def snapshots(session: Session, *, as_of: date) -> pl.DataFrame:
+    """Return the DPD of every account in an episode, day by day, until ``as_of``."""
+    statement = sa.select(
+        AccountSnapshot.account_id, AccountSnapshot.business_date, AccountSnapshot.dpd
+    ).where(AccountSnapshot.business_date <= as_of, AccountSnapshot.dpd >= 1)
+    return bulk.read(session, statement, {"account_id": pl.Int64, "business_date": pl.Date, "dpd": pl.Int64})
+
+
+def attempts(session: Session, *, until: datetime) -> pl.DataFrame:
+    """Return outbound attempts dispatched by ``until``; an outcome settled later is not told."""
+    settled = ContactAttempt.settled_at <= until
+    connecting = [o for o, rule in OUTCOMES.items() if rule.connects]
+
+    def told(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+        return sa.func.coalesce(sa.and_(settled, condition), sa.false())
+
+    statement = sa.select(
+        ContactAttempt.customer_id, ContactAttempt.dispatched_at.label("on"),
+        sa.case((settled, ContactAttempt.settled_at), else_=ContactAttempt.dispatched_at).label("known_at"),
+        told(ContactAttempt.outcome.in_(connecting)).label("is_connect"),
+        told(ContactAttempt.outcome == Outcome.RPC).label("is_rpc"),
+        told(ContactAttempt.disposition == Disposition.HARDSHIP).label("is_hardship"),
+        (ContactAttempt.mode == Mode.LIVE_AGENT).label("is_agent"),
+        (ContactAttempt.channel == Channel.VOICE).label("is_call"),
+    ).where(ContactAttempt.dispatched_at <= until, ContactAttempt.direction == "outbound")  # fmt: skip
+    flags = ("is_connect", "is_rpc", "is_hardship", "is_agent", "is_call")
+    return _dated(session, statement, {"customer_id": pl.Int64, **dict.fromkeys(flags, pl.Boolean)})
+
+
+def promises(session: Session, *, until: datetime, as_of: date) -> pl.DataFrame:
+    """Return promises made by ``until``; a judgement of a later day is not told."""
+    final = (PromiseStatus.KEPT, PromiseStatus.PARTIAL, PromiseStatus.BROKEN)
+    judged = sa.and_(Promise.status.in_(final), Promise.settled_on <= as_of)
+    statement = sa.select(
+        Promise.account_id, Promise.created_on, Promise.created_at,
+        sa.case((judged, Promise.settled_on)).label("judged_on"),
+        sa.func.coalesce(judged, sa.false()).label("is_judged"),
+        sa.func.coalesce(sa.and_(judged, Promise.status == PromiseStatus.KEPT), sa.false()).label("is_kept"),
+    ).where(Promise.created_at <= until, Promise.created_on <= as_of)  # fmt: skip
+    schema = {"account_id": pl.Int64, "created_on": pl.Date, "created_at": _INSTANT, "judged_on": pl.Date,
+              "is_judged": pl.Boolean, "is_kept": pl.Boolean}  # fmt: skip
+    return bulk.read(session, statement, schema)
+
+
+def complaints(session: Session, *, until: datetime) -> pl.DataFrame:
+    """Return the complaints of customers by ``until``, as the stop that each one sets."""
+    statement = sa.select(
+        StopFlag.customer_id, StopFlag.set_at.label("on"), StopFlag.set_at.label("known_at")
+    ).where(StopFlag.code == StopCode.COMPLAINT, StopFlag.set_at <= until)
+    return _dated(session, statement, {"customer_id": pl.Int64})
+
+
+def confirmed_findings(session: Session, *, until: datetime) -> pl.DataFrame:
+    """Return breaches that a reviewer had confirmed by ``until``, on the day of the call."""
+    customer = sa.func.coalesce(ContactAttempt.customer_id, Case.customer_id)
+    statement = (
+        sa.select(
+            customer.label("customer_id"), Recording.started_at.label("on"),
+            Review.created_at.label("known_at"), Finding.item_code,
+        )
+        .join(Finding, Finding.id == Review.finding_id)
+        .join(Recording, Recording.id == Review.recording_id)
+        .outerjoin(ContactAttempt, ContactAttempt.id == Recording.attempt_id)
+        .outerjoin(Case, Case.id == Recording.case_id)
+        .where(Review.verdict == "confirmed", Review.created_at <= until, customer.is_not(None))
+    )  # fmt: skip
+    return _dated(session, statement, {"customer_id": pl.Int64, "item_code": pl.String})
+
+
+def _dated(session: Session, statement: sa.Select[*tuple[Any, ...]], schema: dict[str, Any]) -> pl.DataFrame:
+    """Read facts with ``on`` (their day, UTC) and ``known_at``."""
+    frame = bulk.read(session, statement, {"on": _INSTANT, "known_at": _INSTANT, **schema})
+    return frame.with_columns(pl.col("on").dt.date())

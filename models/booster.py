@@ -1,0 +1,101 @@
+"""The one door to XGBoost: fit, predict, explain, to bytes and back.
+
+The library is imported when first used: it costs a command two seconds of start-up, and most
+commands never score anything.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.evaluate import Floats, Ints
+
+if TYPE_CHECKING:
+    from xgboost import Booster, DMatrix
+
+
+@cache
+def _xgboost() -> ModuleType:
+    # Idle OpenMP workers would spin and starve the other processes of a small machine; the runtime
+    # reads this once, when the library loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    import xgboost
+
+    return xgboost
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One fit with early stopping: its booster, and the validation loss after each round."""
+
+    booster: "Booster"
+    losses: Floats
+
+
+def fit_watched(
+    train: tuple[Floats, Ints],
+    watch: tuple[Floats, Ints],
+    *,
+    params: Mapping[str, Any],
+    rounds: int,
+    patience: int,
+) -> Curve:
+    """Fit until the watched rows stop getting better."""
+    history: dict[str, dict[str, list[float]]] = {}
+    booster = _xgboost().train(
+        {**params, "eval_metric": "logloss"},
+        _matrix(*train),
+        rounds,
+        evals=[(_matrix(*watch), "watch")],
+        early_stopping_rounds=patience,
+        evals_result=history,
+        verbose_eval=False,
+    )
+    return Curve(booster, np.array(history["watch"]["logloss"]))
+
+
+def fit(features: Floats, outcome: Ints, *, params: Mapping[str, Any], rounds: int) -> "Booster":
+    """Fit a fixed number of rounds."""
+    booster: Booster = _xgboost().train(dict(params), _matrix(features, outcome), rounds)
+    return booster
+
+
+def margin(booster: "Booster", features: Floats, *, rounds: int = 0) -> Floats:
+    """Return log odds before calibration; ``rounds`` > 0 uses only the first trees."""
+    raw = booster.predict(_matrix(features), output_margin=True, iteration_range=(0, rounds))
+    return np.asarray(raw, dtype=np.float64)
+
+
+def contributions(booster: "Booster", features: Floats) -> Floats:
+    """Return each feature's exact share of the log odds (tree SHAP), without the bias column."""
+    return np.asarray(booster.predict(_matrix(features), pred_contribs=True)[:, :-1], dtype=np.float64)
+
+
+def importance(booster: "Booster", names: tuple[str, ...]) -> dict[str, float]:
+    """Return each used feature's share of the total gain."""
+    gain = booster.get_score(importance_type="total_gain")
+    shares = {names[int(key[1:])]: float(np.sum(value)) for key, value in gain.items()}
+    total = sum(shares.values()) or 1.0
+    return {n: round(v / total, 4) for n, v in sorted(shares.items(), key=lambda item: -item[1])}
+
+
+def to_bytes(booster: "Booster") -> bytes:
+    """Serialise in XGBoost's own open format."""
+    return bytes(booster.save_raw(raw_format="ubj"))
+
+
+def from_bytes(raw: bytes, *, threads: int) -> "Booster":
+    """Read a serialised booster back."""
+    booster: Booster = _xgboost().Booster({"nthread": threads})
+    booster.load_model(bytearray(raw))
+    return booster
+
+
+def _matrix(features: Floats, outcome: Ints | None = None) -> "DMatrix":
+    matrix: DMatrix = _xgboost().DMatrix(features, label=outcome, missing=np.nan)
+    return matrix

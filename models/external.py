@@ -1,0 +1,70 @@
+"""Multi-lending features from vendors' answers (domain brief §3.3).
+
+Windows arrive nested (12 months contain the last 7 days): they are differenced before use. No hit,
+not asked and vendor error are three different codes, and in none of them is a count known.
+"""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from models.schema import SIGNAL_FIELDS, RawFrames
+
+_LIFETIME_DAYS = 180
+_STATUS = {"hit": 1.0, "no_hit": -1.0, "not_queried": -2.0, "error": -3.0}
+_ACCEL_GUARD = 0.5
+
+
+def external_features(frames: RawFrames, as_of: date) -> pl.DataFrame:
+    """Return one row per account with the ``ml_*`` features of its customer as known at ``as_of``."""
+    answers = _latest_answers(frames.signals, as_of)
+    joined = frames.accounts.select("account_id", "customer_id").join(answers, on="customer_id", how="left")
+    known = joined.with_columns(pl.when(pl.col("hit_status") == "hit").then(pl.col(c)) for c in SIGNAL_FIELDS)
+    apps, orgs = "ml_id_all_apps_{}", "ml_id_all_orgs_{}"
+    return known.select(
+        "account_id",
+        ml_status=pl.col("hit_status").fill_null("not_queried")
+        .replace_strict(_STATUS, default=_STATUS["error"], return_dtype=pl.Float64),
+        ml_apps_12m=pl.col(apps.format("12m")),
+        ml_orgs_12m=pl.col(orgs.format("12m")),
+        ml_orgs_24m=pl.col(orgs.format("24m")),
+        ml_loans_open_24m=pl.col("ml_id_all_loans_open_24m"),
+        ml_loans_open=pl.col("ml_id_all_loans_open"),
+        ml_months_since_app=pl.col("ml_id_all_months_since_app"),
+        ml_overdue_orgs_12m=pl.col("ml_id_all_overdue_orgs_12m"),
+        ml_apps_7d=pl.col(apps.format("7d")),
+        ml_apps_8d_1m=_between(apps, "7d", "1m"),
+        ml_apps_2m_3m=_between(apps, "1m", "3m"),
+        ml_apps_4m_6m=_between(apps, "3m", "6m"),
+        ml_apps_7m_12m=_between(apps, "6m", "12m"),
+        ml_orgs_1m=pl.col(orgs.format("1m")),
+        ml_orgs_2m_12m=_between(orgs, "1m", "12m"),
+        ml_accel=pl.col(orgs.format("7d")) / (pl.col(orgs.format("1m")) * 7 / 30 + _ACCEL_GUARD),
+        ml_nbank_share_12m=_share("ml_id_nbank_orgs_12m", orgs.format("12m")),
+    )  # fmt: skip
+
+
+def _latest_answers(signals: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """Keep each customer's newest answer in force; a vendor's failure never hides an earlier answer."""
+    return (
+        signals.filter(
+            (pl.col("snapshot_on") <= as_of)
+            & (pl.col("received_on") <= as_of)
+            & (pl.col("snapshot_on") > as_of - timedelta(days=_LIFETIME_DAYS))
+        )
+        .with_columns(answered=pl.col("hit_status").is_in(["hit", "no_hit"]))
+        .sort("customer_id", "answered", "snapshot_on", "received_on", "provider")
+        .group_by("customer_id", maintain_order=True)
+        .last()
+        .drop("provider", "snapshot_on", "received_on", "answered")
+    )
+
+
+def _between(stem: str, inner: str, outer: str) -> pl.Expr:
+    """Difference two nested windows; an outer count below the inner one is a vendor's error, so unknown."""
+    difference = pl.col(stem.format(outer)) - pl.col(stem.format(inner))
+    return pl.when(difference >= 0).then(difference)
+
+
+def _share(part: str, whole: str) -> pl.Expr:
+    return pl.when(pl.col(whole) > 0).then(pl.col(part) / pl.col(whole))

@@ -1,0 +1,101 @@
+"""FEATURES: every feature as a row of data, and the sentence behind each reason code.
+
+All are free of scale (ratios, counts, days, status codes), so that a card trained on one lender's
+book can serve another's. No demographics, no treatment or assignment variables (domain brief §3.4).
+Change the list or a meaning: raise FEATURE_SET_VERSION, and retrain; an old card refuses the new set.
+"""
+
+import polars as pl
+
+from models.schema import Direction, FeatureSpec
+
+FEATURE_SET_VERSION = 1
+MONTHS = 6
+"""Months of history: month 0 is the last one that ended on or before the observation date."""
+
+REASONS: dict[str, str] = {
+    "late_now": "The account is far past due now",
+    "late_history": "The account was late in earlier months",
+    "getting_later": "The delay has grown over the last months",
+    "high_use": "Most of the credit limit is used",
+    "use_rising": "The used share of the limit has changed",
+    "paid_little": "Little of what was billed has been paid",
+    "no_recent_payment": "No payment for some time",
+    "arrears_large": "A large part of the balance is overdue",
+    "young_account": "The age of the account",
+    "earlier_episodes": "The account has been overdue before",
+    "hard_to_reach": "Contact attempts have not reached the customer",
+    "promises_broken": "Promises to pay were not kept, or payment was refused",
+    "many_lenders": "The customer has applied to, or borrowed from, many lenders",
+    "recent_applications": "Recent applications for credit elsewhere",
+    "external_unknown": "No outside credit information was found",
+}
+
+_UP, _DOWN, _FREE = Direction.RISKIER, Direction.SAFER, Direction.FREE
+_SHORT = "history shorter than this, or no such month"
+_NO_LIMIT = "no limit known, or " + _SHORT
+_NO_BILL = "nothing was billed, or " + _SHORT
+_NO_HIT = "vendor had no hit, was not asked, or failed: unknown, never 0"
+
+
+def _monthly(
+    stem: str, months: range, *, missing: str, direction: Direction, reason: str
+) -> list[FeatureSpec]:
+    return [FeatureSpec(f"{stem}_{k}", "monthly states", missing, direction, reason) for k in months]
+
+
+FEATURES: tuple[FeatureSpec, ...] = (
+    FeatureSpec("dpd", "snapshots", "never", _UP, "late_now"),
+    FeatureSpec("arrears_ratio", "snapshots", "no balance", _UP, "arrears_large"),
+    *_monthly("past_due", range(1), missing=_SHORT, direction=_UP, reason="late_now"),
+    *_monthly("past_due", range(1, MONTHS), missing=_SHORT, direction=_UP, reason="late_history"),
+    FeatureSpec("past_due_max", "monthly states", _SHORT, _UP, "late_history"),
+    FeatureSpec("past_due_mean", "monthly states", _SHORT, _UP, "late_history"),
+    FeatureSpec("months_late", "monthly states", _SHORT, _UP, "late_history"),
+    FeatureSpec("months_late_2", "monthly states", _SHORT, _UP, "late_history"),
+    FeatureSpec("past_due_trend", "monthly states", _SHORT, _FREE, "getting_later"),
+    *_monthly("utilisation", range(MONTHS), missing=_NO_LIMIT, direction=_FREE, reason="high_use"),
+    FeatureSpec("utilisation_mean", "monthly states", _NO_LIMIT, _FREE, "high_use"),
+    FeatureSpec("utilisation_change", "monthly states", _NO_LIMIT, _FREE, "use_rising"),
+    *_monthly("pay_ratio", range(MONTHS - 1), missing=_NO_BILL, direction=_DOWN, reason="paid_little"),
+    *_monthly("paid_of_limit", range(MONTHS), missing=_NO_LIMIT, direction=_DOWN, reason="paid_little"),
+    FeatureSpec("pay_ratio_all", "monthly states", _NO_BILL, _DOWN, "paid_little"),
+    FeatureSpec("paid_of_limit_all", "monthly states", _NO_LIMIT, _DOWN, "paid_little"),
+    FeatureSpec("months_paid", "monthly states", _SHORT, _DOWN, "no_recent_payment"),
+    FeatureSpec("days_since_payment", "payments", "no payment seen in 12 months", _UP, "no_recent_payment"),
+    FeatureSpec("paid_30d_of_arrears", "payments", "no arrears, or no payment feed", _DOWN, "paid_little"),
+    FeatureSpec("months_on_book", "accounts", "opening date unknown", _FREE, "young_account"),
+    FeatureSpec("earlier_episodes", "episodes", "never", _UP, "earlier_episodes"),
+    FeatureSpec("earlier_max_dpd", "episodes", "no earlier episode", _UP, "earlier_episodes"),
+    FeatureSpec("days_since_cure", "episodes", "no earlier episode", _DOWN, "earlier_episodes"),
+    FeatureSpec("attempts_30d", "attempts", "never", _FREE, "hard_to_reach"),
+    FeatureSpec("connects_30d", "attempts", "never", _FREE, "hard_to_reach"),
+    FeatureSpec("connect_ratio_90d", "attempts", "no attempt in 90 days", _FREE, "hard_to_reach"),
+    FeatureSpec("days_since_rpc", "attempts", "no right-party contact in 12 months", _FREE, "hard_to_reach"),
+    FeatureSpec("refusals_90d", "attempts", "never", _FREE, "promises_broken"),
+    FeatureSpec("promises_kept_12m", "promises", "never", _FREE, "promises_broken"),
+    FeatureSpec("promises_broken_12m", "promises", "never", _UP, "promises_broken"),
+    FeatureSpec("promise_kept_ratio", "promises", "no promise matured", _DOWN, "promises_broken"),
+    FeatureSpec("ml_status", "signals", "never: 1 hit, -1 no hit, -2 not asked, -3 vendor failed", _FREE,
+                "external_unknown"),
+    FeatureSpec("ml_apps_12m", "signals", _NO_HIT, _UP, "many_lenders"),
+    FeatureSpec("ml_orgs_12m", "signals", _NO_HIT, _UP, "many_lenders"),
+    FeatureSpec("ml_orgs_24m", "signals", _NO_HIT, _UP, "many_lenders"),
+    FeatureSpec("ml_loans_open_24m", "signals", _NO_HIT, _UP, "many_lenders"),
+    FeatureSpec("ml_loans_open", "signals", _NO_HIT, _UP, "many_lenders"),
+    FeatureSpec("ml_months_since_app", "signals", _NO_HIT, _DOWN, "recent_applications"),
+    FeatureSpec("ml_overdue_orgs_12m", "signals", _NO_HIT, _UP, "many_lenders"),
+    FeatureSpec("ml_apps_7d", "signals", _NO_HIT, _UP, "recent_applications"),
+    FeatureSpec("ml_apps_8d_1m", "signals", _NO_HIT, _UP, "recent_applications"),
+    FeatureSpec("ml_apps_2m_3m", "signals", _NO_HIT, _UP, "recent_applications"),
+    FeatureSpec("ml_apps_4m_6m", "signals", _NO_HIT, _UP, "many_lenders"),
+    FeatureSpec("ml_apps_7m_12m", "signals", _NO_HIT, _UP, "many_lenders"),
+    FeatureSpec("ml_orgs_1m", "signals", _NO_HIT, _UP, "recent_applications"),
+    FeatureSpec("ml_orgs_2m_12m", "signals", _NO_HIT, _UP, "many_lenders"),
+    FeatureSpec("ml_accel", "signals", _NO_HIT, _FREE, "recent_applications"),
+    FeatureSpec("ml_nbank_share_12m", "signals", _NO_HIT, _FREE, "many_lenders"),
+)  # fmt: skip
+
+FEATURE_NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
+
+FEATURE_SCHEMA = pl.Schema({"account_id": pl.Int64(), **dict.fromkeys(FEATURE_NAMES, pl.Float64())})

@@ -1,0 +1,117 @@
+"""Bundles on disk: one folder per model version, checked byte by byte when read.
+
+A bundle is card.json, schema.json (features and their order), calibration.json, model.ubj, and a
+manifest with the digest of each. It is written beside its place and moved there whole, so that a
+crash leaves either a complete bundle or none.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from models.card import ModelCard
+
+_MANIFEST = "manifest.json"
+_FILES = ("card.json", "schema.json", "calibration.json", "model.ubj")
+
+
+class BundleError(ValueError):
+    """A bundle is missing, cut short or altered; the message says which file and what to do."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt's line from log odds to calibrated log odds."""
+
+    slope: float
+    intercept: float
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model that can be moved: the estimator as bytes, its calibration and its card."""
+
+    card: ModelCard
+    calibration: Calibration
+    model: bytes
+
+    def digest(self) -> str:
+        """Name the bundle by what it computes: the same training gives the same digest."""
+        calibration = json.dumps([self.calibration.slope, self.calibration.intercept])
+        return sha256(self.model + calibration.encode() + "|".join(self.card.features).encode()).hexdigest()
+
+
+class ModelStore:
+    """Bundles under one folder, by key ``name/version``. Loaded bundles are kept: they never change."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._loaded: dict[str, Bundle] = {}
+
+    def save(self, bundle: Bundle, version: str) -> str:
+        """Write a bundle and return its key; a complete bundle already there is left as it is."""
+        key = f"{bundle.card.name}/{version}"
+        target = self.root / key
+        if target.exists():
+            self.load(key)
+            return key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=target.parent))
+        try:
+            contents = _contents(bundle)
+            for name, raw in contents.items():
+                (staging / name).write_bytes(raw)
+            digests = {name: sha256(raw).hexdigest() for name, raw in contents.items()}
+            (staging / _MANIFEST).write_bytes(_json({"format": 1, "sha256": digests}))
+            staging.rename(target)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        return key
+
+    def load(self, key: str) -> Bundle:
+        """Read and check a bundle; raise BundleError when anything about it is not as written."""
+        if key not in self._loaded:
+            self._loaded[key] = self._read(key)
+        return self._loaded[key]
+
+    def _read(self, key: str) -> Bundle:
+        folder = self.root / key
+        remedy = "restore the folder from a backup, or train and approve the model again"
+        if not folder.resolve().is_relative_to(self.root.resolve()):
+            raise BundleError(f"model bundle {key!r} lies outside {self.root}")
+        try:
+            digests: Mapping[str, str] = json.loads((folder / _MANIFEST).read_bytes())["sha256"]
+            raw = {name: (folder / name).read_bytes() for name in _FILES}
+        except FileNotFoundError as error:
+            raise BundleError(f"model bundle {key}: {error.filename} is missing; {remedy}") from None
+        except (ValueError, KeyError, TypeError):
+            raise BundleError(f"model bundle {key}: {_MANIFEST} cannot be read; {remedy}") from None
+        for name, content in raw.items():
+            if sha256(content).hexdigest() != digests.get(name):
+                raise BundleError(f"model bundle {key}: {name} is cut or altered; {remedy}")
+        try:
+            card = ModelCard.from_json(json.loads(raw["card.json"]))
+            return Bundle(card, Calibration(**json.loads(raw["calibration.json"])), raw["model.ubj"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"model bundle {key}: its card cannot be read ({error}); {remedy}") from None
+
+
+def _contents(bundle: Bundle) -> dict[str, bytes]:
+    schema = {"feature_set_version": bundle.card.feature_set_version, "features": list(bundle.card.features)}
+    calibration = {"slope": bundle.calibration.slope, "intercept": bundle.calibration.intercept}
+    return {
+        "card.json": _json(bundle.card.as_json()),
+        "schema.json": _json(schema),
+        "calibration.json": _json(calibration),
+        "model.ubj": bundle.model,
+    }
+
+
+def _json(data: Any) -> bytes:
+    return (json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
