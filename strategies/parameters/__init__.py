@@ -29,3 +29,8 @@ def bucket_bands(table: str) -> tuple[Band, ...]:
 def casework(topic: str) -> dict[str, int]:
     """Return the numbers of a topic of casework.yaml ("stages", "promise")."""
     return {str(k): int(v) for k, v in _load("casework")[topic]["values"].items()}
+
+
+def recordings(topic: str) -> dict[str, int]:
+    """Return the numbers of a topic of recordings.yaml ("retention", "review")."""
+    return {str(k): int(v) for k, v in _load("recordings")[topic]["values"].items()}
