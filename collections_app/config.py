@@ -6,7 +6,9 @@ Documented in docs/configuration.md; a test keeps the two lists equal.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from collections_app.domain.errors import NotConfigured
 
@@ -35,6 +37,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("STRATEGY_BOOK", "", "a strategy book directory; empty: the default book shipped with the project"),
     Variable("RULE_PACKS", "", "a rule pack directory; empty: the packs shipped with the project"),
     Variable("DAY_START", "06:00", "when the scheduler runs the day, HH:MM in DAY_ZONE"),
+    Variable("DEMO_CLOCK", "", "an instant like 2026-11-20T17:00:00+00:00 at which a demonstration's clock starts; never in production"),
     Variable("DAY_ZONE", "UTC", "IANA zone of DAY_START and of the business date"),
 )
 
@@ -56,6 +59,7 @@ class Settings:
     vosk_model: str
     strategy_book: str
     rule_packs: str
+    demo_clock: str
     day_start: str
     day_zone: str
 
@@ -93,9 +97,20 @@ def _problems(values: Mapping[str, str]) -> list[str]:
             found.append("SECRET_KEY needs 32 characters or more in production")
         if values["sms_gateway"] == "console":
             found.append("SMS_GATEWAY=console sends nothing; production needs twilio")
+        if values["demo_clock"]:
+            found.append("DEMO_CLOCK is for demonstrations; production runs by the wall clock")
         if values["carrier"] == "simulator":
             found.append("CARRIER=simulator is for demonstrations; production needs twilio")
     hour, _, minute = values["day_start"].partition(":")
     if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
         found.append(f"DAY_START={values['day_start']!r} must be HH:MM")
+    if values["demo_clock"]:
+        try:
+            aware = datetime.fromisoformat(values["demo_clock"]).tzinfo is not None
+        except ValueError:
+            aware = False
+        if not aware:
+            found.append(f"DEMO_CLOCK={values['demo_clock']!r} must be an instant with its zone")
+    if values["day_zone"] not in available_timezones():
+        found.append(f"DAY_ZONE={values['day_zone']!r} is not an IANA zone")
     return found

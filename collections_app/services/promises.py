@@ -67,17 +67,15 @@ def settle(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     A payment is consumed once: promises of an account are judged in order of their due date.
     """
     session = uow.session
-    # A reversal can only concern promises whose window its original payment fell into.
-    reversed_accounts = sa.select(Payment.account_id).where(Payment.kind.in_(("reversal", "chargeback")))
+    # Kept promises are looked at again where their cash may be asked for twice, or was taken back.
+    touched = sa.union(
+        sa.select(Promise.account_id).where(Promise.status == PromiseStatus.OPEN),
+        sa.select(Payment.account_id).where(Payment.kind.in_(("reversal", "chargeback"))),
+    )
     promises = list(
         session.scalars(
             sa.select(Promise)
-            .where(
-                sa.or_(
-                    Promise.status == PromiseStatus.OPEN,
-                    sa.and_(Promise.status == PromiseStatus.KEPT, Promise.account_id.in_(reversed_accounts)),
-                )
-            )
+            .where(Promise.status.in_((PromiseStatus.OPEN, PromiseStatus.KEPT)), Promise.account_id.in_(touched))
             .order_by(Promise.account_id, Promise.due_on, Promise.id)
         )
     )
