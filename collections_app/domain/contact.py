@@ -95,7 +95,8 @@ _S = AttemptStatus
 TRANSITIONS: dict[AttemptStatus, frozenset[AttemptStatus]] = {
     _S.PLANNED: frozenset({_S.SENDING, _S.DENIED, _S.DEFERRED, _S.CANCELLED}),
     _S.DEFERRED: frozenset({_S.SENDING, _S.DENIED, _S.DEFERRED, _S.CANCELLED}),
-    _S.SENDING: frozenset({_S.SENT, _S.DELIVERED, _S.FAILED, _S.UNCERTAIN}),
+    # Back to DEFERRED only when it is known that nothing left the house; receipts never ask for it.
+    _S.SENDING: frozenset({_S.SENT, _S.DELIVERED, _S.FAILED, _S.UNCERTAIN, _S.DEFERRED}),
     _S.SENT: frozenset({_S.DELIVERED, _S.FAILED}),
     _S.UNCERTAIN: frozenset({_S.SENT, _S.DELIVERED, _S.FAILED}),
     _S.DENIED: frozenset(),
