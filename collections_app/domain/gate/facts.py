@@ -1,6 +1,5 @@
-"""The gate: the last word before every touch, of anybody, by any channel (domain brief §1).
+"""What the gate may look at, and what it answers (domain brief §1.1).
 
-``evaluate`` is a function of facts, a rule pack and an instant. It never reads a clock or a database.
 Identifiers of debts and points are strings, so that the same facts come from rows or from a test vector.
 """
 
@@ -17,6 +16,20 @@ class Verdict(StrEnum):
     ALLOW = "ALLOW"
     DEFER = "DEFER"
     DENY = "DENY"
+
+
+class Force(StrEnum):
+    """What stands behind a rule. POLICY and CARRIER rules are ours or a vendor's, not the law's."""
+
+    LAW = "LAW"
+    GUIDE = "GUIDE"
+    CARRIER = "CARRIER"
+    POLICY = "POLICY"
+
+    @property
+    def binds(self) -> bool:
+        """Tell whether the rule stays when only the law is asked."""
+        return self in (Force.LAW, Force.GUIDE)
 
 
 class TouchResult(StrEnum):
@@ -103,11 +116,15 @@ class ConsentFact:
 
 @dataclass(frozen=True)
 class OptOutFact:
-    """A stop request: of the point, of the medium, or of everything."""
+    """A stop request: of the point, of the medium, or of everything.
+
+    ``channel`` names the medium where it is known; else every channel that the point can carry is meant.
+    """
 
     at: datetime
     scope: str
     raw: str | None = None
+    channel: Channel | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +198,11 @@ class RuleHit:
 
 @dataclass(frozen=True)
 class GateDecision:
-    """The gate's word and its evidence (LOG0)."""
+    """The gate's word and its evidence (LOG0).
+
+    ``counters`` holds every counter that was read, also below its limit; ``<rule>:law`` is the law's own
+    count where our policy counts more (a busy tone, another collector's call).
+    """
 
     verdict: Verdict
     hits: tuple[RuleHit, ...] = ()
@@ -189,3 +210,4 @@ class GateDecision:
     required_content: tuple[str, ...] = ()
     local_times: dict[str, str] = field(default_factory=dict)
     pack_version: str = ""
+    counters: dict[str, int] = field(default_factory=dict)
