@@ -123,6 +123,9 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2) -> Pred
             f"the card was trained on feature set {card.feature_set_version}, this release builds "
             f"{FEATURE_SET_VERSION}: train and approve a new card"
         )
+    if features.is_empty():  # XGBoost gives arrays of another shape for no rows
+        none = np.zeros(0)
+        return Predictions(none, none, none.astype(np.int64), none.astype(np.str_), [])
     matrix = _matrix(features)
     model = trees.from_bytes(bundle.model, threads=threads)
     line = bundle.calibration

@@ -118,12 +118,11 @@ def _payments(frames: RawFrames, as_of: date) -> pl.DataFrame:
             paid_30d=pl.col("amount").filter(pl.col("value_on") >= as_of - timedelta(days=30)).sum(),
         )
     )
-    # A book without any payment row has no payment feed: "nothing paid" is then not known.
-    absent = None if frames.payments.is_empty() else 0
     return (
-        frames.accounts.select("account_id")
+        frames.accounts.select("account_id", "has_payment_feed")
         .join(sums, on="account_id", how="left")
-        .with_columns(pl.col("paid_30d").fill_null(pl.lit(absent, dtype=pl.Int64)))
+        .with_columns(paid_30d=pl.when("has_payment_feed").then(pl.col("paid_30d").fill_null(0)))
+        .drop("has_payment_feed")
     )
 
 

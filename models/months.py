@@ -51,7 +51,7 @@ def _from_cycles(cycles: pl.DataFrame, as_of: date) -> pl.DataFrame:
 
 def _from_snapshots(frames: RawFrames, as_of: date) -> pl.DataFrame:
     """Read the state at the end of each 30-day month before ``as_of``; payments count in their month."""
-    states = frames.accounts.select("account_id")
+    states = frames.accounts.select("account_id", "has_payment_feed")
     for k in range(MONTHS):
         end = as_of - timedelta(days=k * DAYS_PER_MONTH)
         start = end - timedelta(days=DAYS_PER_MONTH)
@@ -72,10 +72,8 @@ def _from_snapshots(frames: RawFrames, as_of: date) -> pl.DataFrame:
             states.join(state, on="account_id", how="left")
             .join(paid, on="account_id", how="left")
             # No payment row means "paid nothing" only where the month was watched from its start.
-            .with_columns(
-                pl.when(pl.col("covered")).then(pl.col("paid").fill_null(0.0)).otherwise(pl.col("paid"))
-                .alias(f"paid_{k}")
-            )
-            .drop("covered", "paid")
-        )  # fmt: skip
+            .with_columns(pl.when(pl.col("covered") & pl.col("has_payment_feed")).then(0.0).alias("nothing"))
+            .with_columns(pl.coalesce("paid", "nothing").alias(f"paid_{k}"))
+            .drop("covered", "paid", "nothing")
+        )
     return states.select("account_id", *_columns()).filter(pl.col("past_due_0").is_not_null())

@@ -30,7 +30,9 @@ SIGNAL_FIELDS: tuple[str, ...] = (
 Schema = Mapping[str, Any]
 
 FRAMES: dict[str, Schema] = {
-    "accounts": {"account_id": pl.Int64, "customer_id": pl.Int64, "opened_on": pl.Date},
+    "accounts": {
+        "account_id": pl.Int64, "customer_id": pl.Int64, "opened_on": pl.Date, "has_payment_feed": pl.Boolean,
+    },
     "snapshots": {
         "account_id": pl.Int64, "business_date": pl.Date, "dpd": pl.Int64, "balance_amount": pl.Int64,
         "arrears_amount": pl.Int64, "limit_amount": pl.Int64,
@@ -59,8 +61,9 @@ FRAMES: dict[str, Schema] = {
 class RawFrames:
     """Raw rows of a set of accounts, as known; ``build_features`` cuts them at its ``as_of`` itself.
 
-    A reversal is a row with a negative amount and the value date of what it reverses; ``known_on`` is
-    when we were told, so that yesterday's view is not rewritten. Later rows may be present: they are cut.
+    ``has_payment_feed`` says whether this account's lender sends payments at all: only then does no
+    payment mean that nothing was paid. A reversal is a row with a negative amount and the value date
+    of what it reverses; ``known_on`` is when we were told, so that yesterday's view is not rewritten.
     """
 
     accounts: pl.DataFrame

@@ -52,7 +52,7 @@ def raw_frames(session: Session, *, account_ids: Sequence[int], as_of: date) -> 
     )
     midnight = datetime.combine(as_of, time.min, tzinfo=UTC)
     return RawFrames(
-        accounts=_read(session, "accounts", _accounts(wanted)),
+        accounts=_read(session, "accounts", _accounts(wanted, as_of)),
         snapshots=_snapshots(session, wanted, as_of),
         cycles=_read(session, "cycles", _cycles(wanted, as_of)),
         payments=_read(session, "payments", _payments(wanted, as_of)),
@@ -67,10 +67,13 @@ def _read(session: Session, name: str, statement: Rows) -> pl.DataFrame:
     return bulk.read(session, statement, FRAMES[name])
 
 
-def _accounts(wanted: sa.Table) -> Rows:
-    return sa.select(Account.id.label("account_id"), Account.customer_id, Account.opened_on).join(
-        wanted, wanted.c.account_id == Account.id
-    )
+def _accounts(wanted: sa.Table, as_of: date) -> Rows:
+    told = sa.select(FeedBatch.id).where(FeedBatch.business_date <= as_of)
+    paying = sa.select(Payment.source).where(Payment.batch_id.in_(told)).distinct()
+    return sa.select(
+        Account.id.label("account_id"), Account.customer_id, Account.opened_on,
+        Account.source.in_(paying).label("has_payment_feed"),
+    ).join(wanted, wanted.c.account_id == Account.id)  # fmt: skip
 
 
 def _snapshots(session: Session, wanted: sa.Table, as_of: date) -> pl.DataFrame:

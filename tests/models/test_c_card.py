@@ -1,0 +1,114 @@
+"""The recipe on a made book whose truth is known."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from models import c_card
+from models.feature_list import FEATURE_NAMES, FEATURES, REASONS
+from models.registry import Bundle
+from models.schema import Direction
+
+
+def book(n: int, seed: int = 1) -> tuple[pl.DataFrame, Any]:
+    """Return features where lateness raises and payment lowers the chance of the event."""
+    rng = np.random.default_rng(seed)
+    late, paid = rng.integers(0, 4, n).astype(float), rng.uniform(0, 1, n)
+    p = 1 / (1 + np.exp(-(0.9 * late - 2.5 * paid - 0.3)))
+    values = dict.fromkeys(FEATURE_NAMES, [None] * n) | {
+        "dpd": 30 * late, "past_due_0": late, "pay_ratio_0": paid, "ml_status": np.full(n, -2.0),
+    }  # fmt: skip
+    frame = pl.DataFrame({"account_id": np.arange(n), **values}).with_columns(
+        pl.col(FEATURE_NAMES).cast(pl.Float64)
+    )
+    return frame, (rng.uniform(size=n) < p).astype(np.int64)
+
+
+def sample(n: int = 3_000) -> c_card.Sample:
+    features, outcome = book(n)
+    return c_card.Sample(features, outcome, np.arange(n) // 2, np.arange(n) % 10 < 3)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return c_card.train(sample(), event_name="bad_30d", horizon_days=30, provenance={"source": "made"})
+
+
+def test_the_card_ranks_and_is_calibrated_on_rows_it_never_saw(bundle: Bundle) -> None:
+    test = bundle.card.test
+    assert test["auc"] > 0.75
+    assert test["calibration_slope"] == pytest.approx(1, abs=0.25)
+    assert test["rows"] == 900
+    assert bundle.card.sample["train_rows"] == 2_100
+
+
+def test_the_same_data_give_the_same_card(bundle: Bundle) -> None:
+    again = c_card.train(sample(), event_name="bad_30d", horizon_days=30, provenance={"source": "made"})
+    assert again.digest() == bundle.digest()
+
+
+@pytest.mark.parametrize("name", ["dpd", "past_due_0", "pay_ratio_0"])
+def test_a_later_or_less_paying_customer_is_never_scored_safer(bundle: Bundle, name: str) -> None:
+    direction = next(f.direction for f in FEATURES if f.name == name)
+    features, _ = book(200, seed=5)
+    step = 30.0 if name == "dpd" else 0.3
+    worse = features.with_columns(pl.col(name) + (step if direction is Direction.RISKIER else -step))
+    assert (c_card.predict(bundle, worse).points <= c_card.predict(bundle, features).points + 1e-9).all()
+
+
+def test_reasons_name_what_raised_the_risk_weightiest_first(bundle: Bundle) -> None:
+    features, _ = book(500, seed=9)
+    worst = features.filter((pl.col("past_due_0") == 3) & (pl.col("pay_ratio_0") < 0.1))
+    for codes in c_card.predict(bundle, worst).reasons:
+        assert {"late_now", "paid_little"} <= set(codes)
+        assert len(codes) <= 4
+        assert all(code in REASONS for code in codes)
+
+
+def test_score_band_and_probability_agree(bundle: Bundle) -> None:
+    features, _ = book(1_000, seed=2)
+    said = c_card.predict(bundle, features)
+    order = np.argsort(said.p_event)
+    assert (np.diff(said.score[order]) <= 0).all()
+    assert set(said.band) == {"S1", "S2", "S3", "S4", "S5"}
+    assert said.band[order[0]] == "S1"
+    assert bundle.card.development.psi(said.points) < 0.1
+
+
+def test_an_empty_book_is_scored_as_empty(bundle: Bundle) -> None:
+    assert len(c_card.predict(bundle, book(1)[0].head(0)).score) == 0
+
+
+def test_a_card_of_another_feature_set_is_refused(bundle: Bundle) -> None:
+    old = replace(bundle, card=replace(bundle.card, feature_set_version=0))
+    with pytest.raises(ValueError, match="train and approve a new card"):
+        c_card.predict(old, book(3)[0])
+
+
+@pytest.mark.parametrize(("outcome", "message"), [(1, "0 without"), (0, "0 accounts with the event")])
+def test_a_single_outcome_is_refused(outcome: int, message: str) -> None:
+    whole = sample()
+    one = c_card.Sample(whole.features, np.full(3_000, outcome), whole.customer, whole.is_test)
+    with pytest.raises(c_card.SampleError, match=message):
+        c_card.train(one, event_name="bad_30d", horizon_days=30, provenance={})
+
+
+def test_too_few_events_are_refused() -> None:
+    with pytest.raises(c_card.SampleError, match="at least 100 of each"):
+        c_card.train(sample(200), event_name="bad_30d", horizon_days=30, provenance={})
+
+
+def test_no_rows_at_all_are_refused() -> None:
+    features, outcome = book(1)
+    empty = c_card.Sample(features.head(0), outcome[:0], outcome[:0], np.zeros(0, dtype=np.bool_))
+    with pytest.raises(c_card.SampleError, match="no matured label"):
+        c_card.train(empty, event_name="bad_30d", horizon_days=30, provenance={})
+
+
+def test_folds_of_cross_validation_never_split_a_customer() -> None:
+    customer = np.repeat(np.arange(500), 3)
+    fold = c_card._folds(customer, seed=0)
+    assert all(len(set(fold[customer == c])) == 1 for c in range(500))

@@ -1,0 +1,129 @@
+"""Episodes become labels once, when certain."""
+
+from datetime import date, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from collections_app.db import tables as t
+from collections_app.db.unit_of_work import UnitsOfWork
+from collections_app.domain.cases import EpisodeEnd
+from collections_app.domain.errors import NotAllowed
+from collections_app.domain.permissions import Actor, Role
+from collections_app.services import labelling
+from tests.factories import make_account, make_episode
+
+ENTRY = date(2026, 1, 1)
+MATURE = ENTRY + timedelta(days=33)
+
+
+def add_episode(
+    units: UnitsOfWork,
+    *,
+    days: int,
+    ended: int | None = None,
+    end_reason: EpisodeEnd | None = None,
+    entry: date = ENTRY,
+) -> int:
+    """Add an episode that was seen every day for ``days`` days, one day later each time."""
+    with units.begin() as uow:
+        session = uow.session
+        account = make_account(session)
+        batch = t.FeedBatch(
+            source="test",
+            entity="accounts",
+            mapping="own",
+            mapping_version=1,
+            business_date=entry,
+            file_name="f",
+            sha256=f"{account.id}",
+            rows=1,
+            accepted=1,
+            quarantined=0,
+            unchanged=0,
+            imported_at=uow.now,
+        )
+        session.add(batch)
+        session.flush()
+        make_episode(
+            session,
+            account_id=account.id,
+            entry_on=entry,
+            max_dpd=days,
+            ended_on=None if ended is None else entry + timedelta(days=ended),
+            end_reason=end_reason,
+        )
+        session.add_all(
+            t.AccountSnapshot(
+                account_id=account.id,
+                business_date=entry + timedelta(days=d),
+                batch_id=batch.id,
+                dpd=d + 1,
+                bucket="M1",
+                balance_amount=1,
+                arrears_amount=1,
+                limit_amount=None,
+                status="active",
+            )
+            for d in range(days)
+        )
+        return account.id
+
+
+def mature(units: UnitsOfWork, on: date = MATURE) -> dict[str, int]:
+    with units.begin() as uow:
+        return labelling.mature(uow, business_date=on)
+
+
+def labels(units: UnitsOfWork) -> dict[int, t.TrainingLabel]:
+    with units.database.reading() as session:
+        return {x.account_id: x for x in session.scalars(sa.select(t.TrainingLabel))}
+
+
+def test_a_roller_is_bad_a_payer_is_good_and_a_silent_account_is_left_out(units: UnitsOfWork) -> None:
+    bad = add_episode(units, days=33)
+    good = add_episode(units, days=12, ended=12, end_reason=EpisodeEnd.CURED)
+    add_episode(units, days=4)
+    assert mature(units) == {"matured": 2, "bad": 1, "unknown": 1}
+    found = labels(units)
+    assert {account: x.outcome for account, x in found.items()} == {bad: 1, good: 0}
+    label = found[bad]
+    assert (label.label, label.origin, label.horizon_days) == ("bad_30d", "computed", 30)
+    assert (label.observed_on, label.matured_on) == (ENTRY, ENTRY + timedelta(days=30))
+    assert label.episode_id is not None
+
+
+def test_the_day_before_maturity_there_is_no_label(units: UnitsOfWork) -> None:
+    add_episode(units, days=33)
+    assert mature(units, MATURE - timedelta(days=1))["matured"] == 0
+    assert mature(units)["matured"] == 1
+
+
+def test_maturing_twice_adds_nothing(units: UnitsOfWork) -> None:
+    add_episode(units, days=33)
+    assert mature(units)["matured"] == 1
+    assert mature(units, MATURE + timedelta(days=5))["matured"] == 0
+    assert len(labels(units)) == 1
+
+
+def test_the_lenders_own_label_stands(units: UnitsOfWork) -> None:
+    account_id = add_episode(units, days=33)
+    with units.begin() as uow:
+        uow.session.add(
+            t.TrainingLabel(
+                label="bad_30d",
+                account_id=account_id,
+                observed_on=ENTRY,
+                horizon_days=30,
+                outcome=0,
+                matured_on=ENTRY,
+                origin="lender",
+            )
+        )
+    mature(units)
+    assert labels(units)[account_id].origin == "lender"
+
+
+def test_an_agent_may_not_mature_labels(units: UnitsOfWork) -> None:
+    with units.begin(Actor(1, "ann", Role.AGENT, 1)) as uow, pytest.raises(NotAllowed):
+        labelling.mature(uow, business_date=MATURE)
