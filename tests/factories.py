@@ -53,7 +53,7 @@ def make_account(session: Session, **over: Any) -> t.Account:
         "source": "test", "account_ref": f"A{n}", "creditor": "Example Bank", "collector_role": "first_party",
         "product_family": "card", "currency": "USD", "opened_on": date(2024, 1, 1), "limit_amount": 500_000,
         "balance_amount": 200_000, "arrears_amount": 25_000, "minimum_due_amount": 12_500,
-        "oldest_unpaid_due_on": TODAY - timedelta(days=12), "dpd": 12, "dpd_source": 12, "bucket": "M1",
+        "oldest_unpaid_due_on": TODAY - timedelta(days=12), "dpd": 12, "dpd_source": 12, "bucket": "M1", "bucket_table": "cn",
         "status": "active", "as_of_on": TODAY,
     }  # fmt: skip
     return _add(session, t.Account(customer_id=customer_id, **(values | over)))

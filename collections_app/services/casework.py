@@ -10,6 +10,7 @@ from collections_app.db.tables import Account, Assignment, Case, CaseEvent, Epis
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.cases import CaseStage, CloseReason, EpisodeEnd
 from collections_app.domain.events import EventKind
+from collections_app.services import ledger
 from strategies.parameters import casework as parameters
 
 _CLOSED_BY = {
@@ -21,11 +22,12 @@ _CLOSED_BY = {
 
 def refresh(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     """Open, refresh and close cases so that they agree with the episodes. Set-based and repeatable."""
+    aged = ledger.age_accounts(uow.session, business_date=business_date)
     opened = _open(uow, business_date)
     _link_episodes(uow)
     moved = _refresh_figures(uow)
     closed = _close(uow, business_date)
-    return {"opened": opened, "stages_moved": moved, "closed": closed}
+    return {"aged": aged, "opened": opened, "stages_moved": moved, "closed": closed}
 
 
 def _record_many(uow: UnitOfWork, select: sa.Select[Any], kind: EventKind) -> None:

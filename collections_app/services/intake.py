@@ -119,7 +119,8 @@ def _write(
         ledger.write_customers(session, frames["customers"].drop(LINE), source=source)
     if "accounts" in frames:
         book = ledger.delinquency(frames["accounts"].drop(LINE), bands=bucket_bands(mapping.bucket_table), as_of=business_date)
-        new, updated = ledger.write_accounts(session, book, source=source, business_date=business_date, batch_id=batch_id)
+        new, updated = ledger.write_accounts(session, book, source=source, bucket_table=mapping.bucket_table,
+                                             business_date=business_date, batch_id=batch_id)  # fmt: skip
         opened, cured = ledger.refresh_episodes(session, business_date=business_date, source=source)
         wrong = book.filter(pl.col("dpd_source").is_not_null() & (pl.col("dpd_source") != pl.col("dpd"))).height
         result = ImportResult(accounts_new=new, accounts_updated=updated, episodes_opened=opened,

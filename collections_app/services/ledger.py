@@ -22,6 +22,7 @@ from collections_app.db.tables import (
 )
 from collections_app.domain.cases import EpisodeEnd
 from collections_app.domain.delinquency import Band, bucket_of, days_past_due
+from strategies.parameters import bucket_bands
 
 _CUSTOMER: dict[str, Any] = {
     "full_name": None, "party_type": "person", "language": "en-US", "regions": None, "zones": None,
@@ -75,17 +76,22 @@ def unknown_refs(session: Session, frame: pl.DataFrame, *, source: str, column: 
 def delinquency(frame: pl.DataFrame, *, bands: tuple[Band, ...], as_of: date) -> pl.DataFrame:
     """Add ``dpd`` and ``bucket``. The one rule in ``domain`` is asked once per distinct date and DPD.
 
-    DPD follows from the oldest unpaid due date where the source sends it; else the source's own count
-    is taken. Charged-off and closed accounts keep the DPD they have.
+    DPD follows from the oldest unpaid due date where the source sends it; else that date follows from
+    the source's own count, so that the account goes on ageing when the feed is silent.
     """
-    frame = _with_defaults(frame, _ACCOUNT)
+    frame = _with_defaults(frame, _ACCOUNT).with_columns(
+        pl.coalesce(
+            "oldest_unpaid_due_on",
+            pl.when(pl.col("dpd_source") > 0).then(pl.lit(as_of) - pl.duration(days="dpd_source")).cast(pl.Date),
+        )
+    )
     dues = frame["oldest_unpaid_due_on"].drop_nulls().unique().to_list()
     by_due = pl.DataFrame(
         {"oldest_unpaid_due_on": dues, "_own": [days_past_due(d, as_of) for d in dues]},
         schema={"oldest_unpaid_due_on": pl.Date, "_own": pl.Int64},
     )
     frame = frame.join(by_due, on="oldest_unpaid_due_on", how="left").with_columns(
-        pl.coalesce("_own", "dpd_source", pl.lit(0)).alias("dpd")
+        pl.col("_own").fill_null(0).alias("dpd")
     )
     values = frame["dpd"].unique().to_list()
     by_dpd = pl.DataFrame({"dpd": values, "bucket": [bucket_of(d, bands) for d in values]},
@@ -94,7 +100,7 @@ def delinquency(frame: pl.DataFrame, *, bands: tuple[Band, ...], as_of: date) ->
 
 
 def write_accounts(
-    session: Session, frame: pl.DataFrame, *, source: str, business_date: date, batch_id: int
+    session: Session, frame: pl.DataFrame, *, source: str, bucket_table: str, business_date: date, batch_id: int
 ) -> tuple[int, int]:
     """Insert or refresh accounts and write a snapshot of each that is new or changed; return (new, updated)."""
     staged = bulk.stage(session, "staged_account", frame, index=("account_ref",))
@@ -108,7 +114,8 @@ def write_accounts(
              "balance_amount", "arrears_amount", "minimum_due_amount", "oldest_unpaid_due_on", "dpd", "dpd_source",
              "bucket", "status")  # fmt: skip
     columns: dict[str, Any] = {c: staged.c[c] for c in plain}
-    columns |= {"source": sa.literal(source), "customer_id": customer.c.id, "as_of_on": sa.literal(business_date, sa.Date())}
+    columns |= {"source": sa.literal(source), "customer_id": customer.c.id, "bucket_table": sa.literal(bucket_table),
+                "as_of_on": sa.literal(business_date, sa.Date())}  # fmt: skip
     update = tuple(c for c in plain if c != "account_ref")
     touched = bulk.upsert(session, account, staged, keys=("source", "account_ref"), columns=columns, update=update,
                           newer="as_of_on", origin=joined)  # fmt: skip
@@ -123,6 +130,46 @@ def write_accounts(
     )  # fmt: skip
     new = frame.height - known
     return new, touched - new
+
+
+def age_accounts(session: Session, *, business_date: date) -> int:
+    """Let a day pass for overdue accounts of which the feed said nothing new; return how many."""
+    account, episode, snapshot = Account.__table__, Episode.__table__, AccountSnapshot.__table__
+    silent = sa.and_(
+        sa.exists().where(episode.c.account_id == account.c.id, episode.c.ended_on.is_(None)),
+        account.c.as_of_on < business_date, account.c.oldest_unpaid_due_on.is_not(None), account.c.status == "active",
+    )  # fmt: skip
+    frame = bulk.read(
+        session,
+        sa.select(account.c.id, account.c.oldest_unpaid_due_on, account.c.bucket_table).where(silent),
+        {"id": pl.Int64, "oldest_unpaid_due_on": pl.Date, "bucket_table": pl.String},
+    )
+    if frame.is_empty():
+        return 0
+    aged = pl.concat(
+        delinquency(part, bands=bucket_bands(str(name)), as_of=business_date).select("id", "dpd", "bucket")
+        for (name,), part in frame.group_by("bucket_table")
+    )
+    staged = bulk.stage(session, "staged_age", aged, index=("id",))
+    session.execute(
+        sa.update(account)
+        .where(account.c.id == staged.c.id, account.c.dpd != staged.c.dpd)
+        .values(dpd=staged.c.dpd, bucket=staged.c.bucket)
+    )
+    facts = ("dpd", "bucket", "balance_amount", "arrears_amount", "limit_amount", "status")
+    bulk.upsert(
+        session, snapshot, staged, keys=("account_id", "business_date"),
+        columns={"account_id": account.c.id, "business_date": sa.literal(business_date, sa.Date()),
+                 **{c: account.c[c] for c in facts}},
+        update=facts, origin=staged.join(account, account.c.id == staged.c.id),
+    )  # fmt: skip
+    longest = sa.select(account.c.dpd).where(account.c.id == episode.c.account_id).scalar_subquery()
+    session.execute(
+        sa.update(episode)
+        .where(episode.c.ended_on.is_(None), episode.c.account_id.in_(sa.select(staged.c.id)), episode.c.max_dpd < longest)
+        .values(max_dpd=longest)
+    )
+    return aged.height
 
 
 def refresh_episodes(session: Session, *, business_date: date, source: str) -> tuple[int, int]:

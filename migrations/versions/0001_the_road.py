@@ -126,6 +126,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_model_version")),
         sa.UniqueConstraint("name", "version", name=op.f("uq_model_version_name_version")),
     )
+    with op.batch_alter_table("model_version", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_model_version_champion",
+            ["name"],
+            unique=True,
+            sqlite_where=sa.text("stage = 'champion'"),
+            postgresql_where=sa.text("stage = 'champion'"),
+        )
+
     op.create_table(
         "strategy_version",
         sa.Column(
@@ -161,6 +170,7 @@ def upgrade() -> None:
         sa.Column("dpd", sa.Integer(), nullable=False),
         sa.Column("dpd_source", sa.Integer(), nullable=True),
         sa.Column("bucket", sa.String(length=16), nullable=False),
+        sa.Column("bucket_table", sa.String(length=8), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("as_of_on", sa.Date(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -316,7 +326,7 @@ def upgrade() -> None:
         "account_snapshot",
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("business_date", sa.Date(), nullable=False),
-        sa.Column("batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("dpd", sa.Integer(), nullable=False),
         sa.Column("bucket", sa.String(length=16), nullable=False),
         sa.Column("balance_amount", sa.BigInteger(), nullable=False),
@@ -1058,6 +1068,13 @@ def downgrade() -> None:
 
     op.drop_table("account")
     op.drop_table("strategy_version")
+    with op.batch_alter_table("model_version", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_model_version_champion",
+            sqlite_where=sa.text("stage = 'champion'"),
+            postgresql_where=sa.text("stage = 'champion'"),
+        )
+
     op.drop_table("model_version")
     with op.batch_alter_table("job_run", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_job_run_started_at"))

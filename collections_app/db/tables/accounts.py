@@ -67,18 +67,19 @@ class Account(Base):
     dpd: Mapped[int]
     dpd_source: Mapped[int | None]
     bucket: Mapped[str] = mapped_column(sa.String(16))
+    bucket_table: Mapped[str] = mapped_column(sa.String(8))
     status: Mapped[str] = mapped_column(sa.String(16))
     as_of_on: Mapped[date]
 
 
 class AccountSnapshot(Base):
-    """What the feed said of an account on a date; written when it changed."""
+    """An account as it stood on a date; written when it changed. Without a batch: the feed was silent, a day passed."""
 
     __tablename__ = "account_snapshot"
 
     account_id: Mapped[int] = mapped_column(sa.ForeignKey("account.id"), primary_key=True)
     business_date: Mapped[date] = mapped_column(primary_key=True)
-    batch_id: Mapped[int] = ref("feed_batch.id", index=False)
+    batch_id: Mapped[int | None] = ref("feed_batch.id", index=False, nullable=True)
     dpd: Mapped[int]
     bucket: Mapped[str] = mapped_column(sa.String(16))
     balance_amount: Mapped[MinorUnits]
