@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from collections_app.domain.errors import InvalidInput
+
 Samples = npt.NDArray[np.float32]
 
 _LOWEST_RATE, _HIGHEST_RATE = 8_000, 48_000
@@ -19,7 +21,7 @@ _MERGE_FRAMES = 50
 _EDGE_FRAMES = 15
 
 
-class AudioError(ValueError):
+class AudioError(InvalidInput):
     """Audio that cannot be used, with one sentence that says why."""
 
 
@@ -114,7 +116,8 @@ def active_stretches(samples: Samples, rate: int) -> list[tuple[int, int]]:
     loud = np.flatnonzero(energy > 4 * noise)
     stretches: list[tuple[int, int]] = []
     for index in loud.tolist():
-        start, end = max(0, index - _EDGE_FRAMES) * frame, min((index + 1 + _EDGE_FRAMES) * frame, len(samples))
+        start = max(0, index - _EDGE_FRAMES) * frame
+        end = min((index + 1 + _EDGE_FRAMES) * frame, len(samples))
         if stretches and start - stretches[-1][1] < (_MERGE_FRAMES - 2 * _EDGE_FRAMES) * frame:
             stretches[-1] = (stretches[-1][0], end)
         else:

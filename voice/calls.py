@@ -39,14 +39,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class CallOrder:
-    """A call to place. ``answer_url`` is where a real carrier asks for the next line."""
+    """A call to place. A carrier that talks itself uses script and context; others ask by webhook."""
 
     attempt_id: int
     to: str
     script: Script
     context: Context
-    answer_url: str
-    status_url: str
     at: datetime
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 import soxr
 
+from collections_app.domain.errors import NotConfigured
 from voice import audio
 from voice.audio import Samples
 
@@ -22,7 +23,7 @@ _EDGE = 480  # samples kept around speech when the synthesiser's own silence is 
 _MU = 255.0
 
 
-class SynthesiserUnavailable(RuntimeError):  # noqa: N818 (says what is the matter)
+class SynthesiserUnavailable(NotConfigured):
     """espeak-ng is missing or failed; one sentence says what to do."""
 
 

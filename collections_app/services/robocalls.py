@@ -49,7 +49,6 @@ def run_call(
     carrier: Carrier,
     script: Script | None = None,
     blobs: BlobStore | None = None,
-    public_url: str = "",
     actor: Actor = SYSTEM,
 ) -> CallResult:
     """Place the call of a claimed attempt and record what came of it. No transaction is open meanwhile."""
@@ -61,15 +60,7 @@ def run_call(
         except InvalidInput as error:
             # Not a fault of the number: the robot lacks what it must know, so nothing is dialled.
             return _refuse(uow, attempt_id, carrier.name, error.code)
-    order = CallOrder(
-        attempt_id=attempt_id,
-        to=booking.to,
-        script=script,
-        context=booking.context,
-        answer_url=f"{public_url}/webhooks/twilio/robot/{attempt_id}",
-        status_url=f"{public_url}/webhooks/twilio/robot/{attempt_id}/status",
-        at=at,
-    )
+    order = CallOrder(attempt_id=attempt_id, to=booking.to, script=script, context=booking.context, at=at)
     result = carrier.place(order)
     with units.begin(actor) as uow:
         # The sound is stored first: files and decoding come before the first statement.

@@ -45,6 +45,13 @@ def transcribe_pending(
     return counts
 
 
+def count_pending(units: UnitsOfWork) -> int:
+    """Count what waits for a recogniser, so that nobody loads a model for nothing."""
+    with units.begin() as uow:
+        waiting = sa.select(sa.func.count()).where(Recording.status == RecordingStatus.RECEIVED)
+        return uow.session.scalar(waiting) or 0
+
+
 def _listen(recogniser: Recogniser, data: bytes, speakers: tuple[str, ...]) -> dict[str, Any]:
     decoded = sound.read(data, channels=len(speakers))
     transcript = recogniser.transcribe(decoded, speakers)

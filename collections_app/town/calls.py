@@ -99,7 +99,8 @@ class _Plant:
 _SPOKEN = (
     _Plant("Q06", "threat_of_arrest", (
         "you will be arrested if you do not pay", "there is a warrant for your arrest",
-        "you will go to jail for this", "we will send the sheriff to your home", "the police will come to your office")),
+        "you will go to jail for this", "we will send the sheriff to your home",
+        "the police will come to your office")),
     _Plant("Q06", "threat_of_harm", (
         "pay now or else", "we know where you live", "we will ruin your life",
         "someone will come to your house tonight", "you will regret this", "you will lose everything")),
@@ -172,7 +173,9 @@ def _call(number: int, plant: _Plant | None, rng: random.Random) -> PlantedCall:
         turns.append(Turn("customer", "okay goodbye"))
     else:
         turns, breach_at = _ordinary(names, plant, third_party, rng)
-    breaches = () if plant is None else (Breach(plant.item_code, plant.rule_id, breach_at),)
+    breaches: tuple[Breach, ...] = (
+        () if plant is None else (Breach(plant.item_code, plant.rule_id, breach_at),)
+    )
     if left_out == "third_party":
         # Whoever tells a stranger also tells it before any identity was confirmed.
         breaches += (Breach("Q03", "identity_before_disclosure", breach_at),)

@@ -7,11 +7,12 @@ transaction; recognition takes seconds and belongs to a job.
 from collections.abc import Sequence
 from typing import Protocol
 
+from collections_app.domain.errors import NotConfigured
 from voice.audio import Audio
 from voice.transcript import Transcript
 
 
-class RecogniserUnavailable(RuntimeError):  # noqa: N818 (says what is the matter)
+class RecogniserUnavailable(NotConfigured):
     """The recogniser cannot work here; one sentence says what to do."""
 
 

@@ -5,8 +5,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from collections_app.domain.errors import NotFound
 from voice.audio import Audio, pcm16, read
-from voice.recognition.base import RecogniserUnavailable
 from voice.transcript import Transcript, Utterance, merge
 
 
@@ -31,7 +31,7 @@ class FixtureRecogniser:
         """Return the transcript that lies beside this very recording."""
         path = self._transcripts.get(audio_key(audio))
         if path is None or not path.is_file():
-            raise RecogniserUnavailable("no transcript lies beside this recording; write one as <name>.json")
+            raise NotFound("no transcript lies beside this recording; write one as <name>.json")
         utterances = [
             Utterance.from_json(u) for u in json.loads(path.read_text(encoding="utf-8"))["utterances"]
         ]

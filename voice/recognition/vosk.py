@@ -64,6 +64,11 @@ class VoskRecogniser:
             [self._channel(audio.channel(i), audio.rate, speaker) for i, speaker in enumerate(speakers)]
         )
 
+    def plain_text(self, audio: Audio) -> str:
+        """Return what the library alone hears on the first channel: the yardstick for this pipeline."""
+        segments = self._stretch(audio.channel(0), audio.rate, offset_ms=0)
+        return " ".join(word.text for segment in segments for word in segment if word.text != _UNKNOWN)
+
     def _channel(self, samples: sound.Samples, rate: int, speaker: str) -> list[Utterance]:
         segments: list[list[Word]] = []
         for start, end in sound.active_stretches(samples, rate):

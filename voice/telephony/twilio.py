@@ -4,6 +4,7 @@ import requests
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
+from collections_app.domain.errors import NotConfigured
 from voice.calls import CallOrder, CallResult, CallStatus
 
 _RING_SECONDS = 25
@@ -14,34 +15,28 @@ class TwilioCarrier:
 
     name = "twilio"
 
-    def __init__(self, client: Client, *, from_number: str) -> None:
-        self._client = client
-        self._from = from_number
-
-    @classmethod
-    def from_credentials(cls, account_sid: str, auth_token: str, from_number: str) -> "TwilioCarrier":
-        """Build the carrier; raise ValueError that names every missing credential."""
-        given = {
-            "TWILIO_ACCOUNT_SID": account_sid,
-            "TWILIO_AUTH_TOKEN": auth_token,
-            "TWILIO_FROM": from_number,
-        }
+    def __init__(
+        self, *, account_sid: str, auth_token: str, sender: str, public_url: str, client: Client | None = None
+    ) -> None:
+        """Take the credentials; raise NotConfigured that names every missing one."""
+        given = {"TWILIO_ACCOUNT_SID": account_sid, "TWILIO_AUTH_TOKEN": auth_token, "TWILIO_FROM": sender}
         missing = [name for name, value in given.items() if not value]
         if missing:
-            raise ValueError(
-                f"robot calls through Twilio need {' and '.join(missing)}: set them, or CARRIER=simulator"
-            )
-        return cls(Client(account_sid, auth_token), from_number=from_number)
+            names = " and ".join(missing)
+            raise NotConfigured(f"robot calls through Twilio need {names}: set them, or CARRIER=simulator")
+        self._client = client or Client(account_sid, auth_token)
+        self._sender = sender
+        self._webhook = public_url.rstrip("/") + "/webhooks/twilio/voice"
 
     def place(self, order: CallOrder) -> CallResult:
         """Order the call once. No answer from Twilio means that it may ring: uncertain, never repeated."""
         try:
             call = self._client.calls.create(
                 to=order.to,
-                from_=self._from,
-                url=order.answer_url,
+                from_=self._sender,
+                url=f"{self._webhook}?attempt={order.attempt_id}",
                 method="POST",
-                status_callback=order.status_url,
+                status_callback=f"{self._webhook}/status?attempt={order.attempt_id}",
                 status_callback_event=["completed"],
                 status_callback_method="POST",
                 record=True,
