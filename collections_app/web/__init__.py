@@ -1,1 +1,1 @@
-"""The pages: parse, call one function, render."""
+"""The site: parse, call one service or query, render."""
