@@ -16,6 +16,7 @@ from collections_app.db.tables import (
     Decision,
     Promise,
     QueueEntry,
+    User,
 )
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.events import EventKind
@@ -59,16 +60,17 @@ def _release(uow: UnitOfWork, business_date: date) -> int:
 
 def _waiting(uow: UnitOfWork, business_date: date) -> list[CaseToAssign]:
     spoke = (
-        sa.select(ContactAttempt.case_id, ContactAttempt.actor_ref,
+        sa.select(ContactAttempt.case_id, User.agent_id,
                   sa.func.row_number().over(partition_by=ContactAttempt.case_id,
                                             order_by=ContactAttempt.id.desc()).label("n"))
+        .join(User, User.username == ContactAttempt.actor_ref)
         .where(ContactAttempt.actor_kind == "agent", ContactAttempt.outcome == Outcome.RPC,
                ContactAttempt.local_date >= business_date - timedelta(days=CONTINUITY_DAYS))
         .subquery()
     )  # fmt: skip
     held = sa.exists().where(Assignment.case_id == QueueEntry.case_id, Assignment.to_at.is_(None))
     rows: Any = uow.session.execute(
-        sa.select(QueueEntry.case_id, Decision.facts, spoke.c.actor_ref)
+        sa.select(QueueEntry.case_id, Decision.facts, spoke.c.agent_id)
         .join(Decision, Decision.id == QueueEntry.decision_id)
         .join(Case, Case.id == QueueEntry.case_id)
         .outerjoin(spoke, sa.and_(spoke.c.case_id == QueueEntry.case_id, spoke.c.n == 1))
@@ -82,7 +84,7 @@ def _waiting(uow: UnitOfWork, business_date: date) -> list[CaseToAssign]:
             skill=facts["product_family"],
             language=facts["language"].split("-")[0],
             expected_value=facts["arrears_minor"] * (1 - (facts["p_event"] or 0.5)),
-            owner=int(owner) if owner else None,
+            owner=owner,
         )
         for case_id, facts, owner in rows
     ]

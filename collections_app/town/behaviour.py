@@ -231,8 +231,8 @@ class Behaviour:
             Disposition.NONE: 0.05,
         }
 
-    def stop_texts(self, day: date, texted: Ints) -> Bools:
-        """Tell which of today's texted customers answer STOP, the tired ones first."""
-        rng = stream(self.town.seed, "stop", day.toordinal())
+    def stop_texts(self, at: datetime, texted: Ints) -> Bools:
+        """Tell which of the customers texted just now answer STOP, the tired ones first."""
+        rng = stream(self.town.seed, "stop", int(at.timestamp()))
         weary = self.fatigue[texted] / self.town.customers.patience[texted]
         return np.asarray(rng.random(texted.size) < np.clip(0.002 + 0.010 * weary**2, 0, 0.2))

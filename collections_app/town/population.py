@@ -270,7 +270,7 @@ def _points(seed: int, customers: Customers, start: date) -> Points:
         luck = rng.random(5)
         region = where[customers.regions[k][-1]]
         truth = int(np.searchsorted([0.84, 0.89, 0.95], luck[0], side="right"))
-        consent = "sms_direct" if luck[1] < 0.72 else "prior_express" if luck[1] < 0.88 else ""
+        consent = "prior_express" if luck[1] < 0.76 else "sms_direct" if luck[1] < 0.88 else ""
         given = start.toordinal() - int(rng.integers(5, 700))
         if luck[2] < 0.97:
             rows.append((k, "mobile", plan.deal(region), "debtor", 1, truth, consent, given))
