@@ -1,5 +1,6 @@
 """Score the open book: tables -> feature frames -> champion -> Score rows, all in sets."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,7 @@ from models.features import build_features
 from models.registry import Bundle, BundleError, ModelStore
 
 CHAMPION = "champion"
+_CHUNK_CASES = 100_000
 
 
 def score_open(
@@ -41,8 +43,11 @@ def score_open(
             "reason": "every open case has its score",
         }
     bundle = load_bundle(models, champion.bundle_key)
-    frames = raw_frames(uow.session, account_ids=pairs["account_id"].to_list(), as_of=business_date)
-    scored = _worst_per_case(pairs, build_features(frames, business_date), bundle, threads)
+    parts = []
+    for chunk in _chunks(pairs):
+        frames = raw_frames(uow.session, account_ids=chunk["account_id"].to_list(), as_of=business_date)
+        parts.append(_worst_per_case(chunk, build_features(frames, business_date), bundle, threads))
+    scored = pl.concat(parts)
     run = _write(uow, champion.id, business_date, scored, bundle)
     return {
         "scored": scored.height,
@@ -50,6 +55,13 @@ def score_open(
         "model": f"{champion.name} {champion.version}",
         "psi": None if run.psi is None else round(run.psi, 4),
     }
+
+
+def _chunks(pairs: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Cut the book into parts that fit in memory; a case is never cut in two."""
+    cases = pairs.select(pl.col("case_id").unique().sort())
+    for part in cases.iter_slices(_CHUNK_CASES):
+        yield pairs.join(part, on="case_id", how="semi")
 
 
 def load_bundle(models: ModelStore, key: str) -> Bundle:

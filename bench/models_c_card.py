@@ -1,0 +1,117 @@
+"""Measure the C-card: quality on the fixed split of the real book, and speed on a book of any size.
+
+    python bench/models_c_card.py quality ../shared/data/uci_taiwan_default
+    python bench/models_c_card.py speed ../shared/data/uci_taiwan_default --copies 1 10
+
+``speed`` imports the overdue accounts of the real book, ``copies`` times over, opens their cases and
+times one scoring run and the export of the feedback file.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from collections_app.db.migrate import upgrade
+from collections_app.db.session import Database
+from collections_app.db.unit_of_work import UnitsOfWork
+from collections_app.domain.permissions import SYSTEM, Actor, Role
+from collections_app.intake.mapping import load_mapping
+from collections_app.services import casework, feedback, intake, scoring, training
+from models.registry import ModelStore
+
+DAY = date(2005, 9, 30)
+BOOK, SPLIT = "UCI_Credit_Card.csv", "split_seed0_overdue.csv"
+BASELINE = {"auc": 0.7355, "ks": 0.3699, "brier": 0.2100}
+
+
+@contextmanager
+def house() -> Iterator[tuple[UnitsOfWork, ModelStore, Path]]:
+    """Yield an empty database and an empty model store."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        database = Database(f"sqlite:///{folder / 'bench.db'}")
+        upgrade(database)
+        yield UnitsOfWork(database), ModelStore(folder / "models"), folder
+        database.engine.dispose()
+
+
+def train(units: UnitsOfWork, models: ModelStore, data: Path) -> training.TrainedModel:
+    """Train on the fixed split by the real road."""
+    return training.train_from_file(
+        units,
+        actor=SYSTEM,
+        models=models,
+        path=data / BOOK,
+        mapping=load_mapping("uci_credit_card"),
+        business_date=DAY,
+        split=data / SPLIT,
+    )
+
+
+def quality(data: Path) -> None:
+    """Print the card's figures beside the published baseline of the same split."""
+    with house() as (units, models, _):
+        started = time.perf_counter()
+        card = train(units, models, data).card
+        seconds = time.perf_counter() - started
+    test = card["test"]
+    print(
+        f"overdue accounts: {card['sample']['train_rows']} to learn, {test['rows']} to test; {seconds:.1f} s"
+    )
+    for name, base in BASELINE.items():
+        interval = test.get(f"{name}_interval")
+        span = f"[{interval['low']:.3f}, {interval['high']:.3f}]" if interval else ""
+        print(f"{name:6} {test[name]:.4f} {span:16} baseline {base:.4f}")
+    print(f"calibration slope {test['calibration_slope']:.3f}, ECE {test['ece']:.4f}")
+    print(f"recipe {card['recipe']}")
+
+
+def speed(data: Path, copies: int) -> None:
+    """Time scoring and export on ``copies`` times the overdue accounts of the real book."""
+    with house() as (units, models, folder):
+        model = train(units, models, data)
+        with units.begin(Actor(id=1, name="bench", role=Role.STRATEGIST)) as uow:
+            training.approve(uow, name=model.name, version=model.version)
+        raw = (data / BOOK).read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        overdue = pl.read_csv(raw).filter(pl.col("PAY_0") >= 1)
+        book = pl.concat([overdue.with_columns(pl.col("ID") + 100_000 * n) for n in range(copies)])
+        book.write_csv(folder / "book.csv")
+        with units.begin() as uow:
+            mapping = load_mapping("uci_credit_card")
+            intake.import_file(uow, path=folder / "book.csv", mapping=mapping, business_date=DAY)
+            casework.refresh(uow, business_date=DAY)
+        started = time.perf_counter()
+        with units.begin() as uow:
+            said = scoring.score_open(uow, business_date=DAY, models=models)
+        scored = time.perf_counter() - started
+        started = time.perf_counter()
+        with units.database.reading() as session:
+            told = feedback.export_feedback(session, as_of=DAY, out=folder / "feed.parquet")
+        exported = time.perf_counter() - started
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{said['scored']:>9,} cases scored in {scored:6.2f} s, psi {said['psi']}; "
+        f"{told['rows']:,} episodes exported in {exported:.2f} s; peak {peak:,.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("quality", "speed"))
+    parser.add_argument("data", type=Path, help="folder of the UCI book and its fixed split")
+    parser.add_argument("--copies", type=int, nargs="+", default=[1])
+    chosen = parser.parse_args()
+    if chosen.what == "quality":
+        quality(chosen.data)
+    else:
+        for number in chosen.copies:
+            speed(chosen.data, number)
