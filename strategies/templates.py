@@ -5,7 +5,7 @@ it is loaded, not when it is sent. Placing a new text is a change of a file with
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -20,9 +20,10 @@ from collections_app.domain.contact import Channel, Purpose
 DEFAULT_TEMPLATES = Path(__file__).parent / "templates"
 DEFAULT_LOCALE = "en-US"
 BLOCKS_FILE = "blocks.yaml"
+SENDERS_FILE = "senders.yaml"
 
 # What a text may say of a customer. A name together with an amount would tell a stranger everything (§5.6).
-VARIABLES = frozenset({"brand", "name", "amount", "due_on"})
+VARIABLES = frozenset({"brand", "licence", "name", "amount", "due_on"})
 _NEVER_TOGETHER = frozenset({"name", "amount"})
 # Words that threaten. The list is a tripwire for authors; review by a person remains necessary.
 _THREATS = re.compile(
@@ -82,6 +83,11 @@ class TemplateLibrary:
 
     templates: Mapping[str, Template]
     blocks: Mapping[str, Block]
+    licences: Mapping[tuple[str, str], str]
+
+    def licence(self, brand: str, regions: Iterable[str]) -> str | None:
+        """Return the licence number that a creditor shows to customers of these regions, if it has one."""
+        return next((self.licences[brand, r] for r in regions if (brand, r) in self.licences), None)
 
     def get(self, template_id: str) -> Template:
         """Return a template by ``id`` or ``id@version``."""
@@ -117,6 +123,9 @@ class TemplateLibrary:
             block = self.blocks.get(block_id)
             if block is None or locale not in block.text:
                 raise TemplateError(f"{template.reference} lacks the required block {block_id!r} in {locale}")
+            missing = _variables(block.text[locale]) - values.keys()
+            if missing:
+                raise TemplateError(f"the required block {block_id!r} needs {', '.join(sorted(missing))}")
             parts.append(block.text[locale].format_map(values))
         return " ".join(parts)
 
@@ -131,15 +140,28 @@ def load_templates(directory: Path) -> TemplateLibrary:
     """Read and check every template of a directory; raise TemplateError naming file and fault."""
     path = directory / BLOCKS_FILE
     blocks = {name: _block(path, name, row) for name, row in _read(path).get("blocks", {}).items()}
+    senders = directory / SENDERS_FILE
+    licences = _licences(senders, _read(senders)) if senders.exists() else {}
     templates: dict[str, Template] = {}
     for file in sorted(directory.glob("*.yaml")):
-        if file.name == BLOCKS_FILE:
+        if file.name in (BLOCKS_FILE, SENDERS_FILE):
             continue
         template = _template(file, _read(file), blocks)
         if template.id in templates:
             raise TemplateError(f"{file.name}: the id {template.id!r} is used twice")
         templates[template.id] = template
-    return TemplateLibrary(templates, blocks)
+    return TemplateLibrary(templates, blocks, licences)
+
+
+def _licences(path: Path, content: dict[str, Any]) -> dict[tuple[str, str], str]:
+    try:
+        return {
+            (str(sender["creditor"]), str(region)): str(number)
+            for sender in content["senders"]
+            for region, number in sender["licences"].items()
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise TemplateError(f"{path.name}: each sender needs `creditor` and `licences` by region") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

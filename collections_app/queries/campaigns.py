@@ -91,7 +91,7 @@ def _rows(session: Session, campaigns: Sequence[Campaign]) -> list[CampaignRow]:
             created_at=c.created_at,
             started_at=c.started_at,
             ended_at=c.ended_at,
-            counts=counts[c.id],
+            counts=dict(counts[c.id]),
         )
         for c in campaigns
     ]

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from collections_app.db.tables import (
     Account,
@@ -125,7 +126,7 @@ def best_points(session: Session, customer_ids: Collection[int], channel: Channe
     for ids in _chunks(customer_ids):
         rows = session.execute(
             sa.select(ContactPoint.id, ContactPoint.customer_id, ContactPoint.kind, ContactPoint.rank).where(
-                ContactPoint.customer_id.in_(ids),
+                _one_of(session, ContactPoint.customer_id, ids),
                 ContactPoint.kind.in_(kinds),
                 ContactPoint.owner == "debtor",
                 ContactPoint.quality == "ok",
@@ -144,6 +145,13 @@ def _chunks(ids: Collection[int]) -> Iterator[list[int]]:
         yield ordered[start : start + _CHUNK]
 
 
+def _one_of(session: Session, column: InstrumentedAttribute[int], ids: list[int]) -> sa.ColumnElement[bool]:
+    """Return ``column IN ids``; on PostgreSQL as one array parameter, which thousands of them are not."""
+    if session.get_bind().dialect.name == "postgresql":
+        return column == sa.any_(sa.cast(ids, ARRAY(sa.BigInteger)))
+    return column.in_(ids)
+
+
 def _load(session: Session, customer_ids: Collection[int], *, now: datetime) -> _Rows:
     rows = _Rows()
     for ids in _chunks(customer_ids):
@@ -158,21 +166,21 @@ def _load_people(session: Session, rows: _Rows, ids: list[int]) -> None:
     for row in session.execute(
         sa.select(
             Customer.id, Customer.country, Customer.regions, Customer.zones, Customer.preferences
-        ).where(Customer.id.in_(ids))
+        ).where(_one_of(session, Customer.id, ids))
     ):
         rows.customers[row.id] = row
     for row in session.execute(
         sa.select(
             ContactPoint.id, ContactPoint.customer_id, ContactPoint.kind, ContactPoint.owner,
             ContactPoint.quality,
-        ).where(ContactPoint.customer_id.in_(ids))
+        ).where(_one_of(session, ContactPoint.customer_id, ids))
     ):  # fmt: skip
         rows.points[row.customer_id].append(row)
     for row in session.execute(
         sa.select(
             StopFlag.customer_id, StopFlag.account_id, StopFlag.code, StopFlag.set_at, StopFlag.reference,
             StopFlag.until_on,
-        ).where(StopFlag.customer_id.in_(ids), StopFlag.released_at.is_(None))
+        ).where(_one_of(session, StopFlag.customer_id, ids), StopFlag.released_at.is_(None))
     ):  # fmt: skip
         rows.stops[row.customer_id].append(
             StopFact(
@@ -191,7 +199,7 @@ def _load_permissions(session: Session, rows: _Rows, ids: list[int]) -> None:
             Consent.contact_point_id, Consent.kind, Consent.captured_at, Consent.given_to, Consent.revoked_at
         )
         .join(ContactPoint, ContactPoint.id == Consent.contact_point_id)
-        .where(ContactPoint.customer_id.in_(ids))
+        .where(_one_of(session, ContactPoint.customer_id, ids))
     )
     for row in session.execute(consents):
         rows.consents[row.contact_point_id].append(
@@ -201,13 +209,13 @@ def _load_permissions(session: Session, rows: _Rows, ids: list[int]) -> None:
         sa.select(
             OptOut.customer_id, OptOut.contact_point_id, OptOut.channel, OptOut.scope, OptOut.at,
             OptOut.raw_text,
-        ).where(OptOut.customer_id.in_(ids))
+        ).where(_one_of(session, OptOut.customer_id, ids))
     ):  # fmt: skip
         rows.opt_outs[opt_out.customer_id].append(opt_out)
     inbound = (
         sa.select(InboundMessage.contact_point_id, sa.func.max(InboundMessage.received_at))
         .join(ContactPoint, ContactPoint.id == InboundMessage.contact_point_id)
-        .where(ContactPoint.customer_id.in_(ids))
+        .where(_one_of(session, ContactPoint.customer_id, ids))
         .group_by(InboundMessage.contact_point_id)
     )
     rows.inbound.update((point_id, at) for point_id, at in session.execute(inbound) if point_id is not None)
@@ -231,7 +239,7 @@ def _load_debts(session: Session, rows: _Rows, ids: list[int], *, today: date) -
             Account.id, Account.customer_id, Account.product_family, Account.currency, Account.arrears_amount,
             Account.collector_role, pending.label("has_pending_payment"),
         )
-        .where(Account.customer_id.in_(ids), in_episode)
+        .where(_one_of(session, Account.customer_id, ids), in_episode)
         .order_by(Account.id)
     )  # fmt: skip
     for row in session.execute(statement):
@@ -254,7 +262,7 @@ def _load_touches(session: Session, rows: _Rows, ids: list[int], *, since: datet
             a.customer_id, a.contact_point_id, a.account_ids, a.channel, a.mode, a.direction, a.status,
             a.outcome, a.disposition, sa.func.coalesce(a.dispatched_at, a.scheduled_at).label("at"),
         )
-        .where(a.customer_id.in_(ids), a.scheduled_at >= since, a.status.in_(_TOUCHED))
+        .where(_one_of(session, a.customer_id, ids), a.scheduled_at >= since, a.status.in_(_TOUCHED))
         .order_by(a.scheduled_at)
     )  # fmt: skip
     for row in session.execute(statement):

@@ -74,7 +74,7 @@ def claim_due(
             taken.stats[_hold(uow, attempt, decision, templates)] += 1
             continue
         try:
-            body = _text(attempt, look, decision, templates)
+            body = _text(attempt, look, decision, templates, regions=facts.customer.regions)
         except TemplateError:
             _close(uow, attempt.id, AttemptStatus.DENIED, "content")
             taken.stats["denied"] += 1
@@ -182,11 +182,21 @@ def _hold(uow: UnitOfWork, attempt: Any, decision: GateDecision, templates: Temp
     return "deferred"
 
 
-def _text(attempt: Any, look: LastLook, decision: GateDecision, templates: TemplateLibrary) -> str:
+def _text(
+    attempt: Any,
+    look: LastLook,
+    decision: GateDecision,
+    templates: TemplateLibrary,
+    *,
+    regions: Sequence[str],
+) -> str:
     if attempt.channel is not Channel.SMS:
         return ""
+    values = look.values()
+    if (licence := templates.licence(look.brand, regions)) is not None:
+        values["licence"] = licence
     return templates.render(
-        attempt.template_id, language=look.language, values=look.values(), required=decision.required_content
+        attempt.template_id, language=look.language, values=values, required=decision.required_content
     )
 
 

@@ -126,13 +126,15 @@ def dispatch_due(
     robot: Robot | None = None,
     templates: TemplateLibrary | None = None,
     limit: int = 10_000,
+    batch: int = _SMS_BATCH,
     actor: Actor = SYSTEM,
     retry_after: timedelta = timedelta(minutes=5),
 ) -> dict[str, int]:
     """Send every due attempt of running campaigns, and replies; return what happened, counted.
 
     ``robot`` gets the id of a claimed voice attempt after the commit and settles it; without one,
-    voice attempts stay planned. Any number of workers may run this at the same time.
+    voice attempts stay planned. ``batch`` messages are claimed and recorded together. Any number of
+    workers may run this at the same time.
     """
     actor.require(Permission.CAMPAIGN_RUN)
     dispatcher = _Dispatcher(
@@ -145,7 +147,7 @@ def dispatch_due(
         actor=actor,
         retry_after=retry_after,
     )
-    dispatcher.run(Channel.SMS, limit=limit, batch=_SMS_BATCH)
+    dispatcher.run(Channel.SMS, limit=limit, batch=batch)
     if robot is not None:
         dispatcher.run(Channel.VOICE, limit=limit, batch=_VOICE_BATCH)
     return dict(dispatcher.stats)

@@ -43,6 +43,7 @@ def _row(attempt_id: int, decision: GateDecision, *, phase: Phase, now: datetime
         "next_eligible_at": decision.next_eligible_at,
         "required_content": list(decision.required_content),
         "local_times": dict(decision.local_times),
+        "counters": dict(decision.counters),
         "pack_version": decision.pack_version,
         "decided_at": now,
     }

@@ -4,8 +4,9 @@ Callbacks come late, twice and out of order. A report is stored before it is act
 where the transition table of ``domain/contact.py`` admits the move.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -28,36 +29,67 @@ from strategies.templates import TemplateLibrary, default_templates
 
 # A number that failed for good this often is retired (domain brief §5.6, POLICY).
 _HARD_FAILURES_RETIRE = 2
+_CHUNK = 500  # reports in one statement
 _PHONES = ("mobile", "landline", "voip", "work_phone", "unknown")
 _REPLIES = {Intent.OPT_OUT: "opt_out_confirmation", Intent.HELP: "help_reply"}
 
 
 def apply_receipt(uow: UnitOfWork, report: StatusReport) -> bool:
-    """Store a carrier's report once and let it move its attempt if it may; tell whether it did.
+    """Store one report of a carrier and let it move its attempt if it may; tell whether it did."""
+    return apply_receipts(uow, [report]) == 1
+
+
+def apply_receipts(uow: UnitOfWork, reports: Sequence[StatusReport]) -> int:
+    """Store reports, each once, in their order; return how many moved their attempt.
 
     A report about a message that we do not know is kept unapplied. One that overtakes the record of
     its own send finds its attempt by our number, which the callback carries.
     """
-    attempt = _attempt_of(uow, report)
-    statuses = {
-        "attempt_id": None if attempt is None else attempt.id,
-        "provider": report.provider,
-        "provider_ref": report.provider_ref,
-        "status": report.word,
-        "error_code": report.error_code,
-        "applied": False,
-        "received_at": uow.now,
-    }
-    if not _insert_once(uow, Receipt, statuses):
-        return False
-    if attempt is None or not settle(uow, attempt, report):
-        return False
-    _mark_applied(uow, report)
-    return True
+    moved = 0
+    for start in range(0, len(reports), _CHUNK):
+        moved += _apply_chunk(uow, reports[start : start + _CHUNK])
+    return moved
+
+
+def _apply_chunk(uow: UnitOfWork, reports: Sequence[StatusReport]) -> int:
+    attempts = _attempts_of(uow, reports)
+    rows = [
+        {
+            "attempt_id": None if attempt is None else attempt.id,
+            "provider": report.provider,
+            "provider_ref": report.provider_ref,
+            "status": report.word,
+            "error_code": report.error_code,
+            "applied": False,
+            "received_at": uow.now,
+        }
+        for report, attempt in zip(reports, attempts, strict=True)
+    ]
+    stored = uow.session.execute(
+        _insert_unless_known(uow, Receipt, rows).returning(
+            Receipt.id, Receipt.provider, Receipt.provider_ref, Receipt.status
+        )
+    )
+    fresh = {(provider, ref, word): receipt_id for receipt_id, provider, ref, word in stored}
+    applied = []
+    for report, attempt in zip(reports, attempts, strict=True):
+        # Popped, so that the second of two equal reports in one batch is the duplicate that it is.
+        receipt_id = fresh.pop((report.provider, report.provider_ref, report.word), None)
+        if receipt_id is not None and attempt is not None and settle(uow, attempt, report):
+            applied.append(receipt_id)
+    uow.session.execute(
+        sa.update(Receipt)
+        .where(Receipt.id.in_(applied))
+        .values(applied=True)
+        .execution_options(synchronize_session=False)
+    )
+    return len(applied)
 
 
 def settle(uow: UnitOfWork, attempt: ContactAttempt, report: StatusReport) -> bool:
     """Move an attempt by a report, if the move is lawful, with its consequences."""
+    if report.provider_ref and attempt.provider_ref not in (None, report.provider_ref):
+        return False  # about another message than the one that we know of
     if report.is_opt_out:
         _carrier_opt_out(uow, attempt)
     if attempt.provider_ref is None and report.provider_ref:
@@ -117,7 +149,8 @@ def receive_message(
         "intent": intent.value,
         "received_at": uow.now,
     }
-    if not _insert_once(uow, InboundMessage, message):
+    statement = _insert_unless_known(uow, InboundMessage, [message]).returning(InboundMessage.id)
+    if uow.session.scalar(statement) is None:
         return None
     answered = False
     for point in points:
@@ -197,41 +230,29 @@ def _reply(uow: UnitOfWork, point: ContactPoint, template_id: str, library: Temp
     return True
 
 
-def _attempt_of(uow: UnitOfWork, report: StatusReport) -> ContactAttempt | None:
-    """Find and lock the attempt by the carrier's reference, else by our own number in the callback."""
-    statement = sa.select(ContactAttempt).with_for_update()
-    found = uow.session.scalar(
-        statement.where(
-            ContactAttempt.provider == report.provider, ContactAttempt.provider_ref == report.provider_ref
+def _attempts_of(uow: UnitOfWork, reports: Sequence[StatusReport]) -> list[ContactAttempt | None]:
+    """Find and lock each report's attempt: by the carrier's reference, else by our number in the callback."""
+    statement = sa.select(ContactAttempt).order_by(ContactAttempt.id).with_for_update()
+    by_ref = {
+        (a.provider, a.provider_ref): a
+        for a in uow.session.scalars(
+            statement.where(ContactAttempt.provider_ref.in_({r.provider_ref for r in reports}))
         )
-    )
-    if found is not None or report.attempt_id is None:
-        return found
-    return uow.session.scalar(
-        statement.where(ContactAttempt.id == report.attempt_id, ContactAttempt.provider_ref.is_(None))
-    )
+    }
+    numbers = {r.attempt_id for r in reports if r.attempt_id and (r.provider, r.provider_ref) not in by_ref}
+    by_number: dict[int, ContactAttempt] = {}
+    if numbers:
+        unnamed = statement.where(ContactAttempt.id.in_(numbers), ContactAttempt.provider_ref.is_(None))
+        by_number = {a.id: a for a in uow.session.scalars(unnamed)}
+    return [by_ref.get((r.provider, r.provider_ref)) or by_number.get(r.attempt_id or 0) for r in reports]
 
 
-def _insert_once(
-    uow: UnitOfWork, table: type[Receipt] | type[InboundMessage], values: Mapping[str, object]
-) -> bool:
-    """Insert unless the carrier told us before; two webhooks at once cannot both succeed."""
+def _insert_unless_known(
+    uow: UnitOfWork, table: type[Receipt] | type[InboundMessage], rows: list[dict[str, Any]]
+) -> Any:
+    """Insert what the carrier has not told us before; of two webhooks at once only one succeeds."""
     insert = postgresql.insert if uow.database.is_postgresql else sqlite.insert
-    statement = insert(table).values(values).on_conflict_do_nothing().returning(table.id)
-    return uow.session.scalar(statement) is not None
-
-
-def _mark_applied(uow: UnitOfWork, report: StatusReport) -> None:
-    uow.session.execute(
-        sa.update(Receipt)
-        .where(
-            Receipt.provider == report.provider,
-            Receipt.provider_ref == report.provider_ref,
-            Receipt.status == report.word,
-        )
-        .values(applied=True)
-        .execution_options(synchronize_session=False)
-    )
+    return insert(table).values(rows).on_conflict_do_nothing()
 
 
 def _carrier_opt_out(uow: UnitOfWork, attempt: ContactAttempt) -> None:

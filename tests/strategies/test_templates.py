@@ -71,6 +71,22 @@ def test_a_required_block_without_a_text_is_refused_rather_than_left_out() -> No
         )
 
 
+def test_a_licence_is_shown_where_the_gate_requires_it_and_its_lack_is_a_refusal() -> None:
+    library = default_templates()
+    licence = library.licence("Figment Savings Bank", ["US-TX", "US-CA"])
+    assert licence
+    body = library.render(
+        "payment_reminder",
+        language="en-US",
+        values=VALUES | {"licence": licence},
+        required=("licence_number",),
+    )
+    assert body.endswith(f"Licence {licence}.")
+    assert library.licence("Unknown Bank", ["US-CA"]) is None
+    with pytest.raises(TemplateError, match="licence"):
+        library.render("payment_reminder", language="en-US", values=VALUES, required=("licence_number",))
+
+
 def test_a_missing_value_is_refused() -> None:
     with pytest.raises(TemplateError, match="due_on"):
         default_templates().render("promise_reminder", language="en-US", values={"brand": "B"})

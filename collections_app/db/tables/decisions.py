@@ -55,5 +55,7 @@ class GateDecision(Base):
     next_eligible_at: Mapped[datetime | None]
     required_content: Mapped[list[str]]
     local_times: Mapped[dict[str, Any]]
+    # Every counter as it was read, also those below their limit: evidence a year later.
+    counters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     pack_version: Mapped[str] = mapped_column(sa.String(200))
     decided_at: Mapped[datetime]
