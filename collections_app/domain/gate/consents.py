@@ -1,7 +1,7 @@
 """Consent, revocation and what may be sent on which medium (stage 2)."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from collections_app.domain.contact import Purpose
 from collections_app.domain.gate.facts import RuleHit
@@ -130,11 +130,9 @@ class EmailNotice(Rule):
         sent = min((c.at for c in consents if c.kind == "email_notice"), default=None)
         if sent is None:
             return self.deny(limit=self.days)
-        age = utc_days_since(sent, reading.now)
-        if age > self.days:  # the last day of the period still belongs to the customer
-            return None
-        first = sent.astimezone(UTC).date() + timedelta(days=self.days + 1)
-        return self.defer(datetime.combine(first, time.min, UTC), counter=age, limit=self.days)
+        # The last day of the period still belongs to the customer.
+        release = reading.release_after(sent, self.days + 1, self.clock)
+        return None if reading.now >= release else self.defer(release, limit=self.days)
 
 
 @dataclass(frozen=True, kw_only=True)

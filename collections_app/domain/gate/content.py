@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from collections_app.domain.gate.facts import RuleHit, TouchResult
+from collections_app.domain.gate.facts import TouchResult
 from collections_app.domain.gate.reading import Reading, is_about
-from collections_app.domain.gate.rules import Rule
+from collections_app.domain.gate.rules import Disclosure
 
 _R = TouchResult
 _UNHEARD = frozenset({_R.BUSY, _R.FAILED, _R.NO_ANSWER, _R.UNDELIVERED, _R.IN_FLIGHT})
@@ -23,13 +23,16 @@ class When(StrEnum):
 
 
 def _is_first(reading: Reading) -> bool:
-    return not any(
-        t.result not in _UNHEARD
-        and t.actor == reading.facts.actor_id
-        and t.point not in reading.not_person
-        and is_about(t, reading.proposal.debts)
-        for t in reading.outbound
-    )
+    actor = reading.facts.actor_id
+    for t in reading.outbound:
+        if (
+            t.actor == actor
+            and t.result not in _UNHEARD
+            and t.point not in reading.not_person
+            and is_about(t, reading.proposal.debts)
+        ):
+            return False
+    return True
 
 
 def _is_in_validation(reading: Reading) -> bool:
@@ -58,15 +61,11 @@ _HOLDS: dict[When, Callable[[Reading], bool]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Content(Rule):
-    """A disclosure that the template or script must carry; it never refuses a touch."""
+class Content(Disclosure):
+    """A disclosure that the template or script must carry."""
 
     content: str
     when: When = When.ALWAYS
 
-    def check(self, reading: Reading) -> RuleHit | None:
-        return None
-
     def is_due(self, reading: Reading) -> bool:
-        """Tell whether this touch must carry the content."""
         return _HOLDS[self.when](reading)

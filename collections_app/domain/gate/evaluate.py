@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-from collections_app.domain.gate.content import Content
 from collections_app.domain.gate.facts import Force, GateDecision, GateInput, RuleHit, Verdict
 from collections_app.domain.gate.reading import Reading, UnreadableFacts
 from collections_app.domain.gate.rules import RulePack, TimeRule
@@ -23,7 +22,7 @@ def evaluate(facts: GateInput, pack: RulePack, now: datetime, *, law_only: bool 
     try:
         reading = Reading(facts, now, pack.default_zones)
         shape = pack.shape(reading.proposal, reading.point, law_only=law_only)
-        hits = tuple(hit for rule in shape.rules if (hit := rule.check(reading)) is not None)
+        hits = tuple(hit for rule in shape.judging if (hit := rule.check(reading)) is not None)
     except UnreadableFacts as error:
         hit = RuleHit(rule_id=UNREADABLE, force=Force.POLICY, message=str(error), verdict=Verdict.DENY)
         return GateDecision(verdict=Verdict.DENY, hits=(hit,), pack_version=pack.version)
@@ -33,7 +32,7 @@ def evaluate(facts: GateInput, pack: RulePack, now: datetime, *, law_only: bool 
         hits=hits,
         next_eligible_at=eligible,
         required_content=tuple(
-            dict.fromkeys(r.content for r in shape.rules if isinstance(r, Content) and r.is_due(reading))
+            dict.fromkeys(rule.content for rule in shape.disclosures if rule.is_due(reading))
         ),
         local_times=reading.local_times(),
         pack_version=pack.version,

@@ -95,12 +95,26 @@ class Forbidden(Rule):
         return self.deny()
 
 
+class Disclosure(Rule):
+    """A rule that asks for words instead of speaking against the touch."""
+
+    content: str
+
+    def check(self, reading: Reading) -> RuleHit | None:
+        return None
+
+    @abstractmethod
+    def is_due(self, reading: Reading) -> bool:
+        """Tell whether this touch must carry the content."""
+
+
 @dataclass(frozen=True)
 class _Shape:
-    """The rules that speak about one kind of proposal; ``hours`` repeats the time rules among them."""
+    """The rules that speak about one form of proposal, sorted by what is asked of them."""
 
-    rules: tuple[Rule, ...]
+    judging: tuple[Rule, ...]
     hours: tuple[TimeRule, ...]
+    disclosures: tuple[Disclosure, ...]
 
 
 @dataclass(frozen=True)
@@ -127,6 +141,10 @@ class RulePack:
             rules = tuple(
                 r for r in (self.binding if law_only else self.rules) if r.scope.covers(proposal, point)
             )
-            shape = _Shape(rules, tuple(r for r in rules if isinstance(r, TimeRule)))
+            shape = _Shape(
+                judging=tuple(r for r in rules if not isinstance(r, Disclosure)),
+                hours=tuple(r for r in rules if isinstance(r, TimeRule)),
+                disclosures=tuple(r for r in rules if isinstance(r, Disclosure)),
+            )
             self._shapes[key] = shape
         return shape
