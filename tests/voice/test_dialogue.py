@@ -17,9 +17,11 @@ SCRIPT = load_script()
 CONTEXT = Context("Mary Brown", "River Bank", "7321", 25_000, "USD", date(2026, 2, 18), date(2026, 3, 2))
 VERIFIED = ("yes speaking", "it is seven three two one")
 ANSWERS = [
-    "yes", "no", "hello", "seven three two one", "three three three three", "who is this", "i will pay on friday",
-    "fifty dollars", "i can pay ten dollars tomorrow", "in december", "i lost my job", "are you a robot", "the fifteenth",
-    "i already paid this", "i do not owe this", "stop calling me", "wrong number", "he is not home", None, "", "the full amount",
+    "yes", "no", "hello", "seven three two one", "three three three three", "who is this",
+    "i will pay on friday", "fifty dollars", "i can pay ten dollars tomorrow", "in december",
+    "i lost my job", "are you a robot", "the fifteenth", "i already paid this",
+    "i do not owe this", "stop calling me", "wrong number", "he is not home", None, "",
+    "the full amount",
 ]  # fmt: skip
 
 
@@ -90,7 +92,8 @@ def test_more_than_is_owed_is_never_promised() -> None:
         ("i already paid this", Disposition.ALREADY_PAID), ("please stop calling me", Disposition.OPT_OUT),
         ("talk to my attorney", Disposition.ATTORNEY), ("i filed for bankruptcy", Disposition.BANKRUPT),
         ("i will never pay", Disposition.REFUSED), ("call me back tomorrow", Disposition.CALLBACK),
-        ("i want to speak to a manager", Disposition.CALLBACK), ("i will not pay stop calling", Disposition.OPT_OUT),
+        ("i want to speak to a manager", Disposition.CALLBACK),
+        ("i will not pay stop calling", Disposition.OPT_OUT),
     ],
 )  # fmt: skip
 def test_what_the_customer_says_decides_the_disposition(said: str, disposition: Disposition) -> None:

@@ -26,7 +26,13 @@ def test_digits_that_are_said_are_heard_as_the_same_digits(digits: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "minor"),
-    [("$1,250.50 on friday", 125_050), ("50 dollars", 5_000), ("a hundred dollars", 10_000), ("fifty", None), ("dollars", None)],
+    [
+        ("$1,250.50 on friday", 125_050),
+        ("50 dollars", 5_000),
+        ("a hundred dollars", 10_000),
+        ("fifty", None),
+        ("dollars", None),
+    ],
 )
 def test_amounts_as_carriers_write_them(text: str, minor: int | None) -> None:
     assert hear_amount(text) == minor

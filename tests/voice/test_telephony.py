@@ -22,7 +22,13 @@ def test_the_simulator_walks_the_real_script() -> None:
     result = SimulatedCarrier(lambda order: ScriptedCallee(PROMISE)).place(ORDER)
     assert result.settled is not None
     assert result.settled.disposition is Disposition.PTP
-    assert [turn.state for turn in result.turns] == ["greet", "identify", "disclose", "confirm", "end_promised"]
+    assert [turn.state for turn in result.turns] == [
+        "greet",
+        "identify",
+        "disclose",
+        "confirm",
+        "end_promised",
+    ]
     assert result.audio is None
     assert result.seconds > 20
 
