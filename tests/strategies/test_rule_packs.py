@@ -84,6 +84,8 @@ CASES: list[Case] = [
     ("POL-COOL", DEFER, NOON, "US", False, LENDER | {"history": (touch("2026-03-02 15:00", "refused"),)}),
     ("USF-MEDIUM", DENY, NOON, "US", True, {"point": STOPPED}),
     ("USF-SMS60", DENY, NOON, "US", True, {"proposal": TEXT}),
+    ("USF-SMS60", DENY, NOON, "US", True,
+     {"point": TEXTING | {"rnd_answer": "yes", "rnd_at": utc("2026-03-01 12:00")}, "proposal": TEXT}),
     ("USF-EMAIL35", DENY, NOON, "US", True, {"proposal": EMAIL}),
     ("USF-EMAIL35", DEFER, NOON, "US", True,
      {"proposal": EMAIL, "point": {"consents": (consent("email_notice", "2026-02-10 15:00"),)}}),

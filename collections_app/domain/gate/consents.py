@@ -103,9 +103,11 @@ class TextingBasis(Rule):
         if basis is None:
             return self.deny(limit=self.days)
         age = utc_days_since(basis, reading.now)
+        point = reading.point
+        if point.rnd_answer == "yes" and point.rnd_at is not None and point.rnd_at > basis:
+            return self.deny(counter=age, limit=self.days)  # whoever texted then is not who has it now
         if age <= self.days:
             return None
-        point = reading.point
         is_checked = (
             point.rnd_answer == "no"
             and point.rnd_at is not None
