@@ -108,7 +108,8 @@ def gate_inputs(session: Session, asks: Sequence[Ask], *, now: datetime) -> list
     """Return the gate's facts for each ask, in order. About ten queries for any number of customers.
 
     The debts are every account of the customer in an open episode; the history holds every touch of
-    the customer in the last month, in-flight ones included. Raise KeyError for an unknown point.
+    the customer in the last month, in-flight ones included.
+    What cannot be read is given as the law would read it against us: the gate then refuses.
     """
     rows = _load(session, {ask.customer_id for ask in asks}, now=now)
     return [_facts(rows, ask) for ask in asks]
@@ -297,9 +298,6 @@ def touch_result(
 
 def _facts(rows: _Rows, ask: Ask) -> GateInput:
     customer = rows.customers[ask.customer_id]
-    points = tuple(_point(rows, p) for p in rows.points[ask.customer_id])
-    if str(ask.contact_point_id) not in {p.id for p in points}:
-        raise KeyError(f"contact point {ask.contact_point_id} is not one of customer {ask.customer_id}")
     debts = tuple(rows.debts[ask.customer_id])
     third = any(d.role == CollectorRole.THIRD_PARTY for d in debts)
     return GateInput(
@@ -313,7 +311,7 @@ def _facts(rows: _Rows, ask: Ask) -> GateInput:
             preferences=tuple(_preference(p) for p in customer.preferences),
         ),
         debts=debts,
-        points=points,
+        points=tuple(_point(rows, p) for p in rows.points[ask.customer_id]),
         proposal=ContactProposal(
             channel=ask.channel,
             mode=ask.mode,
@@ -344,14 +342,18 @@ def _point(rows: _Rows, point: Any) -> PointFacts:
     )
 
 
-def _preference(row: Mapping[str, Any]) -> Preference:
-    return Preference(
-        zone=row["zone"],
-        allow=bool(row["allow"]),
-        weekdays=tuple(row.get("dow", ())),
-        start=time.fromisoformat(row["start"]) if row.get("start") else None,
-        end=time.fromisoformat(row["end"]) if row.get("end") else None,
-    )
+def _preference(row: Any) -> Preference:
+    """Read a stated preference; one that cannot be read forbids every hour until somebody repairs it."""
+    try:
+        return Preference(
+            zone=str(row["zone"]),
+            allow=bool(row["allow"]),
+            weekdays=tuple(int(day) for day in row.get("dow") or ()),
+            start=time.fromisoformat(row["start"]) if row.get("start") else None,
+            end=time.fromisoformat(row["end"]) if row.get("end") else None,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return Preference(zone="UTC", allow=False)
 
 
 def _end_everywhere(day: date | None) -> datetime | None:

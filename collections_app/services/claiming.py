@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -145,12 +145,20 @@ def _ask(attempt: Any) -> Ask:
 
 def _overtaken(attempt: Any, look: LastLook, now: datetime, templates: TemplateLibrary) -> str | None:
     """Tell why the attempt has lost its reason since it was planned, or None."""
-    expires = None if attempt.channel is not Channel.SMS else templates.get(attempt.template_id).expires_after
+    expires = _lifetime(attempt, templates)
     if expires is not None and now - attempt.scheduled_at > expires:
         return "too_late"
     if attempt.campaign_id is None:
         return None  # an answer to the customer's own message
     return _no_longer_due(attempt, look, now.date())
+
+
+def _lifetime(attempt: Any, templates: TemplateLibrary) -> timedelta | None:
+    """Return how long after its hour a message still makes sense; an unknown template fails at rendering."""
+    try:
+        return templates.get(attempt.template_id or "").expires_after
+    except TemplateError:
+        return None
 
 
 def _no_longer_due(attempt: Any, look: LastLook, today: date) -> str | None:
@@ -172,7 +180,7 @@ def _hold(uow: UnitOfWork, attempt: Any, decision: GateDecision, templates: Temp
     if decision.verdict is Verdict.DENY or release is None:
         _close(uow, attempt.id, AttemptStatus.DENIED, rule_of(decision))
         return "denied"
-    expires = None if attempt.channel is not Channel.SMS else templates.get(attempt.template_id).expires_after
+    expires = _lifetime(attempt, templates)
     if expires is not None and release - attempt.scheduled_at > expires:
         _close(uow, attempt.id, AttemptStatus.CANCELLED, "too_late")
         return "cancelled"
@@ -196,7 +204,7 @@ def _text(
     if (licence := templates.licence(look.brand, regions)) is not None:
         values["licence"] = licence
     return templates.render(
-        attempt.template_id, language=look.language, values=values, required=decision.required_content
+        attempt.template_id or "", language=look.language, values=values, required=decision.required_content
     )
 
 

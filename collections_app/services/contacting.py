@@ -141,7 +141,7 @@ def start_agent_call(
         claim=uow.actor.name if is_allowed else None,
         dispatched_at=uow.now if is_allowed else None,
         settled_at=None if is_allowed else uow.now,
-        local_date=local_date(uow.now, facts.customer.zones),
+        local_date=local_date(uow.now, facts.customer.zones) if is_allowed else None,
         error_code=None if is_allowed else rule_of(decision),
     )
     uow.session.add(attempt)

@@ -408,6 +408,15 @@ def test_a_missing_required_value_denies_rather_than_sends_half_a_text(
     assert (carrier.sent, _get(units, attempt_id).error_code) == ([], "content")
 
 
+def test_a_template_that_no_longer_exists_denies_its_attempt_and_holds_nobody_else_up(
+    units: UnitsOfWork, packs: PackLibrary
+) -> None:
+    (lost,) = _planned(units, campaign={"template_id": "withdrawn@1", "name": "old"})
+    _planned(units)
+    assert _send(units, Carrier(), packs) == {"claimed": 1, "denied": 1, "sent": 1}
+    assert _get(units, lost).error_code == "content"
+
+
 @pytest.mark.parametrize("workers", [8])
 def test_workers_claiming_at_once_never_send_an_attempt_twice(
     database: Database, packs: PackLibrary, workers: int
