@@ -28,6 +28,7 @@ def leadership(app: App) -> Iterator[None]:
     refusal = Conflict("another scheduler process runs on this database; only one may")
     if app.database.is_postgresql:
         with app.database.engine.connect() as connection:
+            connection.detach()  # closed for good at the end: back in the pool it would keep the lock
             if not connection.scalar(sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": LEADER_LOCK}):
                 raise refusal
             yield

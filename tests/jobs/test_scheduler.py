@@ -1,5 +1,6 @@
 """One scheduler process; a slot runs once; a job that fails does not end the others."""
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -20,9 +21,11 @@ DAY = date(2026, 3, 2)
 
 
 @pytest.fixture
-def app(units: UnitsOfWork, clock: FixedClock, tmp_path: Path) -> App:
+def app(units: UnitsOfWork, clock: FixedClock, tmp_path: Path) -> Iterator[App]:
     url = units.database.engine.url.render_as_string(hide_password=False)
-    return App(Settings.from_env({"DATABASE_URL": url, "VAR_DIR": str(tmp_path)}), clock)
+    made = App(Settings.from_env({"DATABASE_URL": url, "VAR_DIR": str(tmp_path)}), clock)
+    yield made
+    made.database.engine.dispose()
 
 
 def test_a_second_scheduler_refuses_to_start(app: App) -> None:
