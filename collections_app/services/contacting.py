@@ -121,19 +121,69 @@ def start_agent_call(
     A refusal is returned, not raised: raising would roll back the record of it. The caller looks at
     ``status`` and shows ``error_code``, which holds the rule; the sentence is in the gate decision.
     """
+    return start_agent_calls(uow, [(case_id, contact_point_id)], packs=packs)[0]
+
+
+def start_agent_calls(
+    uow: UnitOfWork, calls: Sequence[tuple[int, int]], *, packs: PackLibrary
+) -> list[ContactAttempt]:
+    """Reserve an agent's calls of (case, phone), each of another customer, with one reading of the facts."""
     uow.actor.require(Permission.CASE_WORK)
-    case = _case(uow.session, case_id)
-    _responsible(uow, case_id)
-    _own_point(uow.session, case, contact_point_id)
+    cases = _own_cases(uow, calls)
+    customers = [case.customer_id for case in cases]
+    if len(set(customers)) < len(customers):
+        raise InvalidInput("a customer is called once at a time")
     # The lock makes counters true: a second dialler waits here until our reservation is visible.
     uow.session.execute(
-        sa.select(Customer.id).where(Customer.id == case.customer_id).with_for_update(key_share=True)
+        sa.select(Customer.id)
+        .where(Customer.id.in_(customers))
+        .order_by(Customer.id)
+        .with_for_update(key_share=True)
     )
-    facts = gate_inputs(uow.session, [_agent_ask(case.customer_id, contact_point_id)], now=uow.now)[0]
-    decision = judge(facts, packs, uow.now)
+    asks = [_agent_ask(c, point_id) for c, (_, point_id) in zip(customers, calls, strict=True)]
+    judged = [(facts, judge(facts, packs, uow.now)) for facts in gate_inputs(uow.session, asks, now=uow.now)]
+    attempts = [
+        _agent_attempt(uow, case, point_id, facts, decision)
+        for case, (_, point_id), (facts, decision) in zip(cases, calls, judged, strict=True)
+    ]
+    uow.session.add_all(attempts)
+    uow.session.flush()  # the decisions refer to the attempts' ids
+    words = [(attempt.id, decision) for attempt, (_, decision) in zip(attempts, judged, strict=True)]
+    gate_log.store(uow.session, words, phase=gate_log.Phase.CALL, now=uow.now)
+    return attempts
+
+
+def _own_cases(uow: UnitOfWork, calls: Sequence[tuple[int, int]]) -> list[Case]:
+    """Return the open cases of the calls; to an agent, a case of another agent does not exist."""
+    wanted = {case_id for case_id, _ in calls}
+    cases = {c.id: c for c in uow.session.scalars(sa.select(Case).where(Case.id.in_(wanted)))}
+    points = {p for _, p in calls}
+    found_points = uow.session.scalars(sa.select(ContactPoint).where(ContactPoint.id.in_(points)))
+    phones = {point.id: point for point in found_points}
+    owners: dict[int, int] = {}
+    if uow.actor.role is Role.AGENT:
+        held = sa.select(Assignment.case_id, Assignment.agent_id).where(
+            Assignment.case_id.in_(wanted), Assignment.to_at.is_(None)
+        )
+        owners = {row.case_id: row.agent_id for row in uow.session.execute(held)}
+    found = []
+    for case_id, point_id in calls:
+        case, point = cases.get(case_id), phones.get(point_id)
+        if case is None or case.closed_on is not None:
+            raise NotFound(f"there is no open case {case_id}")
+        if uow.actor.role is Role.AGENT and (case_id not in owners or owners[case_id] != uow.actor.agent_id):
+            raise NotFound(f"there is no case {case_id} among yours")
+        _check_phone(case, point, point_id)
+        found.append(case)
+    return found
+
+
+def _agent_attempt(
+    uow: UnitOfWork, case: Case, point_id: int, facts: GateInput, decision: GateDecision
+) -> ContactAttempt:
     is_allowed = decision.verdict is Verdict.ALLOW
-    attempt = ContactAttempt(
-        **_attempt_values(facts, case_id=case_id, customer_id=case.customer_id, point_id=contact_point_id),
+    return ContactAttempt(
+        **_attempt_values(facts, case_id=case.id, customer_id=case.customer_id, point_id=point_id),
         actor_kind="agent",
         actor_ref=uow.actor.name,
         status=AttemptStatus.SENDING if is_allowed else AttemptStatus.DENIED,
@@ -141,13 +191,9 @@ def start_agent_call(
         claim=uow.actor.name if is_allowed else None,
         dispatched_at=uow.now if is_allowed else None,
         settled_at=None if is_allowed else uow.now,
-        local_date=local_date(uow.now, facts.customer.zones) if is_allowed else None,
+        local_date=local_date(uow.now, facts.customer.zones),
         error_code=None if is_allowed else rule_of(decision),
     )
-    uow.session.add(attempt)
-    uow.session.flush()  # the decision refers to the attempt's id
-    gate_log.store(uow.session, [(attempt.id, decision)], phase=gate_log.Phase.CALL, now=uow.now)
-    return attempt
 
 
 def _close_before(uow: UnitOfWork, business_date: date) -> int:
@@ -333,20 +379,12 @@ def _case(session: Session, case_id: int) -> Case:
 
 
 def _own_point(session: Session, case: Case, point_id: int) -> None:
-    point = session.get(ContactPoint, point_id)
+    _check_phone(case, session.get(ContactPoint, point_id), point_id)
+
+
+def _check_phone(case: Case, point: ContactPoint | None, point_id: int) -> None:
     if point is None or point.customer_id != case.customer_id or point.kind not in _CALLABLE:
         raise NotFound(f"case {case.id} has no phone {point_id}")
-
-
-def _responsible(uow: UnitOfWork, case_id: int) -> None:
-    """An agent calls only for cases assigned to them; to others the case does not exist."""
-    if uow.actor.role is not Role.AGENT:
-        return
-    owner = uow.session.scalar(
-        sa.select(Assignment.agent_id).where(Assignment.case_id == case_id, Assignment.to_at.is_(None))
-    )
-    if owner is None or owner != uow.actor.agent_id:
-        raise NotFound(f"there is no case {case_id} among yours")
 
 
 def _chunks(audience: Sequence[tuple[int, int]]) -> Iterator[Sequence[tuple[int, int]]]:

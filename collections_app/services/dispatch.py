@@ -127,14 +127,16 @@ def dispatch_due(
     templates: TemplateLibrary | None = None,
     limit: int = 10_000,
     batch: int = _SMS_BATCH,
+    voice_batch: int = _VOICE_BATCH,
     actor: Actor = SYSTEM,
     retry_after: timedelta = timedelta(minutes=5),
 ) -> dict[str, int]:
     """Send every due attempt of running campaigns, and replies; return what happened, counted.
 
     ``robot`` gets the id of a claimed voice attempt after the commit and settles it; without one,
-    voice attempts stay planned. ``batch`` messages are claimed and recorded together. Any number of
-    workers may run this at the same time.
+    voice attempts stay planned. ``batch`` messages are claimed and recorded together;
+    ``voice_batch`` calls too, more than one only where calls take no time. Any number of workers may
+    run this at the same time.
     """
     actor.require(Permission.CAMPAIGN_RUN)
     dispatcher = _Dispatcher(
@@ -149,7 +151,7 @@ def dispatch_due(
     )
     dispatcher.run(Channel.SMS, limit=limit, batch=batch)
     if robot is not None:
-        dispatcher.run(Channel.VOICE, limit=limit, batch=_VOICE_BATCH)
+        dispatcher.run(Channel.VOICE, limit=limit, batch=voice_batch)
     return dict(dispatcher.stats)
 
 

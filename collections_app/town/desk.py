@@ -121,36 +121,36 @@ class Desk:
             self.worklists.setdefault(row["agent_id"], []).append(item)
 
     def work(self, colleagues: Sequence[Colleague], business_date: date, *, calls: int) -> Counter[str]:
-        """Let each of them place some calls now, best case first; refused calls cost no block of time."""
+        """Let each of them place some calls now, best case first; refused calls are gone for today."""
         stats: Counter[str] = Counter()
         for colleague in colleagues:
             todo = self.worklists.get(colleague.agent_id, [])
-            tried = 0
+            block, self.worklists[colleague.agent_id] = todo[:calls], todo[calls:]
+            if not block:
+                continue
             with self.units.begin(colleague.actor) as uow:
-                placed = 0
-                while placed < calls and tried < len(todo) and tried < 3 * calls:
-                    placed += self._call(uow, todo[tried], business_date, stats)
-                    tried += 1
-            self.worklists[colleague.agent_id] = todo[tried:]
+                wanted = [(item.case_id, item.contact_point_id) for item in block]
+                attempts = contacting.start_agent_calls(uow, wanted, packs=self.packs)
+                for item, attempt in zip(block, attempts, strict=True):
+                    if attempt.status is AttemptStatus.DENIED:
+                        stats["denied"] += 1
+                    else:
+                        stats["called"] += 1
+                        self._call(uow, item, attempt.id, business_date, stats)
         return stats
 
-    def _call(self, uow: UnitOfWork, item: Item, business_date: date, stats: Counter[str]) -> bool:
-        attempt = contacting.start_agent_call(
-            uow, case_id=item.case_id, contact_point_id=item.contact_point_id, packs=self.packs
-        )
-        if attempt.status is AttemptStatus.DENIED:
-            stats["denied"] += 1
-            return False
-        stats["called"] += 1
+    def _call(
+        self, uow: UnitOfWork, item: Item, attempt_id: int, business_date: date, stats: Counter[str]
+    ) -> None:
         met = self.behaviour.answer(item.point, self.clock.now)
         if met is not Outcome.RPC:
-            outcomes.record_call(uow, attempt_id=attempt.id, outcome=met)
-            return True
+            outcomes.record_call(uow, attempt_id=attempt_id, outcome=met)
+            return
         said = self.behaviour.converse(item.customer, item.arrears, self.clock.now)
         stats["talked"] += 1
         outcomes.record_call(
             uow,
-            attempt_id=attempt.id,
+            attempt_id=attempt_id,
             outcome=met,
             disposition=said.disposition,
             talk_seconds=said.talk_seconds,
@@ -158,8 +158,11 @@ class Desk:
         if said.disposition is Disposition.PTP:
             stats["promised"] += 1
             promises.record(
-                uow, case_id=item.case_id, account_id=item.account_id, amount_minor=said.promise_amount,
-                due_on=business_date + timedelta(days=said.promise_days), attempt_id=attempt.id,
+                uow,
+                case_id=item.case_id,
+                account_id=item.account_id,
+                amount_minor=said.promise_amount,
+                due_on=business_date + timedelta(days=said.promise_days),
+                attempt_id=attempt_id,
                 business_date=business_date,
-            )  # fmt: skip
-        return True
+            )

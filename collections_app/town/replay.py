@@ -129,7 +129,13 @@ class Replay:
 
     def _dispatch(self, *, robot: Callable[[int], None] | None, limit: int) -> None:
         stats = dispatch_due(
-            self.units, gateway=self.sms, packs=self.packs, worker="town", robot=robot, limit=limit
+            self.units,
+            gateway=self.sms,
+            packs=self.packs,
+            worker="town",
+            robot=robot,
+            limit=limit,
+            voice_batch=50,  # the town's calls take no time, so the gate's word is fresh for all of them
         )
         self.totals.update({f"dispatch.{k}": v for k, v in stats.items()})
 
