@@ -23,7 +23,11 @@ class Variable:
 
 
 VARIABLES: tuple[Variable, ...] = (
-    Variable("DATABASE_URL", "", "sqlite:///path or postgresql://user:password@host/name; empty: VAR_DIR/collections.db"),
+    Variable(
+        "DATABASE_URL",
+        "",
+        "sqlite:///path or postgresql://user:password@host/name; empty: VAR_DIR/collections.db",
+    ),
     Variable("VAR_DIR", "var", "folder for the embedded database, recordings, model bundles"),
     Variable("ENVIRONMENT", "development", "development or production; production refuses simulators and weak keys"),
     Variable("SECRET_KEY", "", "signs sessions; required in production, 32 characters or more"),
@@ -37,7 +41,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("STRATEGY_BOOK", "", "a strategy book directory; empty: the default book shipped with the project"),
     Variable("RULE_PACKS", "", "a rule pack directory; empty: the packs shipped with the project"),
     Variable("DAY_START", "06:00", "when the scheduler runs the day, HH:MM in DAY_ZONE"),
-    Variable("DEMO_CLOCK", "", "an instant like 2026-11-20T17:00:00+00:00 at which a demonstration's clock starts; never in production"),
+    Variable(
+        "DEMO_CLOCK",
+        "",
+        "an instant like 2026-11-20T17:00:00+00:00 at which a demonstration's clock starts; never in production",
+    ),
     Variable("DAY_ZONE", "UTC", "IANA zone of DAY_START and of the business date"),
 )
 

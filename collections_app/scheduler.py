@@ -50,9 +50,15 @@ def build(app: App) -> BlockingScheduler:
     for spec in SCHEDULE:
         every: dict[str, Any] = dict(spec.every) or {"hour": int(hour), "minute": int(minute)}
         scheduler.add_job(
-            run_job, spec.trigger, args=(app, spec), id=spec.name, coalesce=True, max_instances=1,
-            misfire_grace_time=spec.grace, **every,
-        )  # fmt: skip
+            run_job,
+            spec.trigger,
+            args=(app, spec),
+            id=spec.name,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=spec.grace,
+            **every,
+        )
     return scheduler
 
 
@@ -64,8 +70,13 @@ def run_job(app: App, spec: JobSpec) -> None:
             result = run_day(app.units, app.day(app.business_date))
         else:
             work = spec.run
-            result = run_once(app.units, job=spec.name, business_date=app.business_date,
-                              slot=now.strftime("%Y-%m-%dT%H:%M:%S"), work=lambda: work(app.shop()))  # fmt: skip
+            result = run_once(
+                app.units,
+                job=spec.name,
+                business_date=app.business_date,
+                slot=now.strftime("%Y-%m-%dT%H:%M:%S"),
+                work=lambda: work(app.shop()),
+            )
     except Exception as error:  # noqa: BLE001 - one failed job must not end the others
         log.error("job failed", job=spec.name, error=type(error).__name__)
         return

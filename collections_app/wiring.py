@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from collections_app.config import Settings
 from collections_app.db import migrate
 from collections_app.db.session import Database
-from collections_app.db.unit_of_work import Clock, UnitsOfWork, system_clock
+from collections_app.db.unit_of_work import Clock, UnitsOfWork, clock_from
 from collections_app.domain.errors import NotConfigured
 from collections_app.gateways.blobs import BlobStore
 from collections_app.gateways.sms import SmsGateway, StatusReport
@@ -21,22 +21,20 @@ from collections_app.jobs.continuous import Shop
 from collections_app.jobs.daily import Day, pending_manifests
 from collections_app.services import receipts, robocalls
 from models.registry import ModelStore
-from strategies.book import DEFAULT_BOOK, BookError, StrategyBook, load_book
+from strategies.book import DEFAULT_BOOK, StrategyBook, load_book
 from strategies.packs import DEFAULT_PACKS, PackLibrary, load_packs
+from strategies.table import BookError
+from voice.calls import Carrier
 from voice.qa.checklist import Checklist, load_checklist
 from voice.recognition.base import Recogniser, RecogniserUnavailable
 from voice.recognition.vosk import DEMO_MODEL, VoskRecogniser
-from voice.telephony.base import Carrier
 from voice.telephony.simulator import SimulatedCarrier, telephone_pair
 from voice.telephony.twilio import TwilioCarrier
 
 
 def demo_clock(settings: Settings) -> Clock:
     """Return the wall clock, or in a demonstration a clock that starts at DEMO_CLOCK when the process starts."""
-    if not settings.demo_clock:
-        return system_clock
-    shift = datetime.fromisoformat(settings.demo_clock) - datetime.now(UTC)
-    return lambda: datetime.now(UTC) + shift
+    return clock_from(datetime.fromisoformat(settings.demo_clock) if settings.demo_clock else None)
 
 
 class App:
@@ -66,7 +64,9 @@ class App:
         if stands is None or (stands != head and not database.is_postgresql):
             migrate.upgrade(database)
         elif stands != head:
-            raise NotConfigured(f"the database stands at migration {stands}, the code at {head}; run: collections db upgrade")
+            raise NotConfigured(
+                f"the database stands at migration {stands}, the code at {head}; run: collections db upgrade"
+            )
         return database
 
     @cached_property
@@ -123,8 +123,12 @@ class App:
         """Open the gateway that sends text messages."""
         s = self.settings
         if s.sms_gateway == "twilio":
-            return TwilioSmsGateway(account_sid=s.twilio_account_sid, auth_token=s.twilio_auth_token,
-                                    sender=s.twilio_from, public_url=s.public_url)  # fmt: skip
+            return TwilioSmsGateway(
+                account_sid=s.twilio_account_sid,
+                auth_token=s.twilio_auth_token,
+                sender=s.twilio_from,
+                public_url=s.public_url,
+            )
         return ConsoleSmsGateway(on_receipt=self._take_receipt)
 
     def _take_receipt(self, report: StatusReport) -> None:
@@ -137,8 +141,12 @@ class App:
         """Open the carrier that places robot calls."""
         s = self.settings
         if s.carrier == "twilio":
-            return TwilioCarrier(account_sid=s.twilio_account_sid, auth_token=s.twilio_auth_token,
-                                 sender=s.twilio_from, public_url=s.public_url)  # fmt: skip
+            return TwilioCarrier(
+                account_sid=s.twilio_account_sid,
+                auth_token=s.twilio_auth_token,
+                sender=s.twilio_from,
+                public_url=s.public_url,
+            )
         return SimulatedCarrier(synthesiser=telephone_pair)
 
     def day(self, business_date: date, manifests: tuple[Path, ...] | None = None) -> Day:
@@ -149,7 +157,14 @@ class App:
     def shop(self) -> Shop:
         """Return what the continuous jobs work with."""
         return Shop(
-            units=self.units, packs=self.packs, gateway=self.sms_gateway, blobs=self.blobs, checklist=self.checklist,
-            recogniser=lambda: self.recogniser, worker=f"{socket.gethostname()}:{os.getpid()}",
-            robot=lambda attempt_id: robocalls.run_call(self.units, attempt_id=attempt_id, carrier=self.carrier, blobs=self.blobs),
-        )  # fmt: skip
+            units=self.units,
+            packs=self.packs,
+            gateway=self.sms_gateway,
+            blobs=self.blobs,
+            checklist=self.checklist,
+            recogniser=lambda: self.recogniser,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
+            robot=lambda attempt_id: robocalls.run_call(
+                self.units, attempt_id=attempt_id, carrier=self.carrier, blobs=self.blobs
+            ),
+        )

@@ -5,8 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import context
 
-from collections_app.db.base import Base
 from collections_app.db import tables as _tables  # noqa: F401 - registers every table
+from collections_app.db.base import Base
 from collections_app.db.types import EnumText, UtcDateTime
 
 # Two processes migrating at once would collide; PostgreSQL lets the second one wait here.

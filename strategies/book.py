@@ -59,7 +59,9 @@ def load_book(directory: Path) -> StrategyBook:
             raise BookError(f"{directory / 'book.yaml'}: missing {key}")
     arms = {str(k): float(v) for k, v in head["experiment"]["arms"].items()}
     if abs(sum(arms.values()) - 1) > 1e-9 or any(v < 0 for v in arms.values()):
-        raise BookError(f"{directory / 'book.yaml'}: the arms' shares must add up to 1, they add up to {sum(arms.values())}")
+        raise BookError(
+            f"{directory / 'book.yaml'}: the arms' shares must add up to 1, they add up to {sum(arms.values())}"
+        )
     canonical = json.dumps(content, sort_keys=True, default=str)
     return StrategyBook(
         name=str(head["name"]),

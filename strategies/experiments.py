@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def arms(customer_ids: NDArray[np.int64], *, salt: str, shares: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:
+def arms(
+    customer_ids: NDArray[np.int64], *, salt: str, shares: Mapping[str, float]
+) -> tuple[list[str], NDArray[np.float64]]:
     """Return the arm of each customer and its probability. Randomised by customer, never by account (§3.7)."""
     names = list(shares)
     weights = np.array([shares[n] for n in names])

@@ -241,15 +241,11 @@ KINDS: dict[str, Callable[[Fields, dict[str, Any]], Rule]] = {
     "count": _count,
     "wait": _wait,
     "gap": lambda f, base: Gap(**base, minutes=f.number("minutes"), touches=_touches(f)),
-    "content": lambda f, base: Content(
-        **base, content=f.word("content"), when=f.member("when", When, When.ALWAYS)
-    ),
+    "content": lambda f, base: Content(**base, content=f.word("content"), when=f.member("when", When, When.ALWAYS)),
 }
 
 
-def build_rule(
-    kind: str, base: dict[str, Any], settings: Mapping[str, Any], values: Mapping[str, Any]
-) -> Rule:
+def build_rule(kind: str, base: dict[str, Any], settings: Mapping[str, Any], values: Mapping[str, Any]) -> Rule:
     """Build one rule from a row's settings (its form) and its parameters' values on a date (its numbers)."""
     both = set(settings) & set(values)
     if both:

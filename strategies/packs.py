@@ -145,9 +145,7 @@ class PackLibrary:
             message = f"No rule pack speaks for country {country!r}: nobody there is contacted"
             refusal = Forbidden(id=UNKNOWN_COUNTRY, force=Force.LAW, message=message)
             rules, binding, zones = [refusal, *rules], [refusal, *binding], clock_of("UTC")
-        return RulePack(
-            version=_version(used, on), rules=tuple(rules), binding=tuple(binding), default_zones=zones
-        )
+        return RulePack(version=_version(used, on), rules=tuple(rules), binding=tuple(binding), default_zones=zones)
 
 
 def load_packs(directory: Path) -> PackLibrary:

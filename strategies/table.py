@@ -61,9 +61,7 @@ class DecisionTable:
             },
             schema_overrides={"_row": pl.Int64},
         )
-        decided = frame.with_columns(position.alias("_row")).join(
-            results, on="_row", how="left", maintain_order="left"
-        )
+        decided = frame.with_columns(position.alias("_row")).join(results, on="_row", how="left", maintain_order="left")
         if self.priority:
             decided = decided.with_columns((pl.col("base") + self._priority()).alias("priority"))
         return decided.drop("_row")

@@ -25,9 +25,16 @@ def _add(session: Session, row: Any) -> Any:
 def make_customer(session: Session, **over: Any) -> t.Customer:
     n = next(_number)
     values: dict[str, Any] = {
-        "source": "test", "customer_ref": f"C{n}", "full_name": f"Pat Example {n}", "party_type": "person",
-        "language": "en-US", "country": "US", "regions": ["US-TX"], "zones": ["America/Chicago"], "preferences": [],
-    }  # fmt: skip
+        "source": "test",
+        "customer_ref": f"C{n}",
+        "full_name": f"Pat Example {n}",
+        "party_type": "person",
+        "language": "en-US",
+        "country": "US",
+        "regions": ["US-TX"],
+        "zones": ["America/Chicago"],
+        "preferences": [],
+    }
     return _add(session, t.Customer(**(values | over)))
 
 
@@ -36,13 +43,24 @@ def make_point(session: Session, **over: Any) -> t.ContactPoint:
     customer_id = over.pop("customer_id", None) or make_customer(session).id
     consent = over.pop("consent", "prior_express")
     values: dict[str, Any] = {
-        "kind": PointKind.MOBILE, "value": f"+1512555{n:04d}", "owner": "debtor", "quality": "ok",
-        "source": "application", "rank": 1,
-    }  # fmt: skip
+        "kind": PointKind.MOBILE,
+        "value": f"+1512555{n:04d}",
+        "owner": "debtor",
+        "quality": "ok",
+        "source": "application",
+        "rank": 1,
+    }
     point = _add(session, t.ContactPoint(customer_id=customer_id, **(values | over)))
     if consent:
-        _add(session, t.Consent(contact_point_id=point.id, kind=consent, given_to="creditor",
-                                captured_at=NOW - timedelta(days=20)))  # fmt: skip
+        _add(
+            session,
+            t.Consent(
+                contact_point_id=point.id,
+                kind=consent,
+                given_to="creditor",
+                captured_at=NOW - timedelta(days=20),
+            ),
+        )
     return point
 
 
@@ -50,20 +68,36 @@ def make_account(session: Session, **over: Any) -> t.Account:
     n = next(_number)
     customer_id = over.pop("customer_id", None) or make_customer(session).id
     values: dict[str, Any] = {
-        "source": "test", "account_ref": f"A{n}", "creditor": "Example Bank", "collector_role": "first_party",
-        "product_family": "card", "currency": "USD", "opened_on": date(2024, 1, 1), "limit_amount": 500_000,
-        "balance_amount": 200_000, "arrears_amount": 25_000, "minimum_due_amount": 12_500,
-        "oldest_unpaid_due_on": TODAY - timedelta(days=12), "dpd": 12, "dpd_source": 12, "bucket": "M1", "bucket_table": "cn",
-        "status": "active", "as_of_on": TODAY,
-    }  # fmt: skip
+        "source": "test",
+        "account_ref": f"A{n}",
+        "creditor": "Example Bank",
+        "collector_role": "first_party",
+        "product_family": "card",
+        "currency": "USD",
+        "opened_on": date(2024, 1, 1),
+        "limit_amount": 500_000,
+        "balance_amount": 200_000,
+        "arrears_amount": 25_000,
+        "minimum_due_amount": 12_500,
+        "oldest_unpaid_due_on": TODAY - timedelta(days=12),
+        "dpd": 12,
+        "dpd_source": 12,
+        "bucket": "M1",
+        "bucket_table": "cn",
+        "status": "active",
+        "as_of_on": TODAY,
+    }
     return _add(session, t.Account(customer_id=customer_id, **(values | over)))
 
 
 def make_episode(session: Session, **over: Any) -> t.Episode:
     account_id = over.pop("account_id", None) or make_account(session).id
     values: dict[str, Any] = {
-        "entry_on": TODAY - timedelta(days=11), "entry_dpd": 1, "entry_arrears_amount": 25_000, "max_dpd": 12,
-    }  # fmt: skip
+        "entry_on": TODAY - timedelta(days=11),
+        "entry_dpd": 1,
+        "entry_arrears_amount": 25_000,
+        "max_dpd": 12,
+    }
     return _add(session, t.Episode(account_id=account_id, **(values | over)))
 
 
@@ -72,9 +106,13 @@ def make_case(session: Session, **over: Any) -> t.Case:
     account = over.pop("account", True)
     customer_id = over.pop("customer_id", None) or make_customer(session).id
     values: dict[str, Any] = {
-        "opened_on": TODAY - timedelta(days=11), "stage": CaseStage.EARLY, "dpd": 12, "arrears_amount": 25_000,
-        "balance_amount": 200_000, "currency": "USD",
-    }  # fmt: skip
+        "opened_on": TODAY - timedelta(days=11),
+        "stage": CaseStage.EARLY,
+        "dpd": 12,
+        "arrears_amount": 25_000,
+        "balance_amount": 200_000,
+        "currency": "USD",
+    }
     case = _add(session, t.Case(customer_id=customer_id, **(values | over)))
     if account:
         made = make_account(session, customer_id=customer_id, dpd=case.dpd, arrears_amount=case.arrears_amount)
@@ -85,18 +123,24 @@ def make_case(session: Session, **over: Any) -> t.Case:
 def make_agent(session: Session, **over: Any) -> t.Agent:
     n = next(_number)
     values: dict[str, Any] = {
-        "name": f"Agent {n}", "team": "early", "skills": ["card", "instalment"], "languages": ["en"],
+        "name": f"Agent {n}",
+        "team": "early",
+        "skills": ["card", "instalment"],
+        "languages": ["en"],
         "capacity_cases": 50,
-    }  # fmt: skip
+    }
     return _add(session, t.Agent(**(values | over)))
 
 
 def make_user(session: Session, **over: Any) -> t.User:
     n = next(_number)
     values: dict[str, Any] = {
-        "username": f"user{n}", "display_name": f"User {n}", "password_hash": "!", "role": Role.AGENT,
+        "username": f"user{n}",
+        "display_name": f"User {n}",
+        "password_hash": "!",
+        "role": Role.AGENT,
         "agent_id": None,
-    }  # fmt: skip
+    }
     return _add(session, t.User(**(values | over)))
 
 
@@ -106,10 +150,17 @@ def make_attempt(session: Session, **over: Any) -> t.ContactAttempt:
     case = session.get_one(t.Case, case_id)
     point_id = over.pop("contact_point_id", None) or make_point(session, customer_id=case.customer_id).id
     values: dict[str, Any] = {
-        "customer_id": case.customer_id, "account_ids": [], "channel": Channel.SMS, "mode": Mode.MESSAGE,
-        "purpose": Purpose.COLLECTION, "actor_kind": "system", "actor_ref": "test", "collector_role": "first_party",
-        "status": AttemptStatus.PLANNED, "scheduled_at": NOW,
-    }  # fmt: skip
+        "customer_id": case.customer_id,
+        "account_ids": [],
+        "channel": Channel.SMS,
+        "mode": Mode.MESSAGE,
+        "purpose": Purpose.COLLECTION,
+        "actor_kind": "system",
+        "actor_ref": "test",
+        "collector_role": "first_party",
+        "status": AttemptStatus.PLANNED,
+        "scheduled_at": NOW,
+    }
     return _add(session, t.ContactAttempt(case_id=case_id, contact_point_id=point_id, **(values | over)))
 
 

@@ -11,35 +11,72 @@ from typing import Any
 Rows = Sequence[Mapping[str, Any]]
 
 
-def account(ref: str, *, customer: str, due: date | None, arrears: int, balance: int = 200_000, **over: Any) -> dict[str, Any]:
+def account(
+    ref: str, *, customer: str, due: date | None, arrears: int, balance: int = 200_000, **over: Any
+) -> dict[str, Any]:
     """Return one row of the accounts file; ``due`` None = nothing overdue."""
     row: dict[str, Any] = {
-        "account_id": ref, "customer_id": customer, "creditor_id": "Example Bank", "collector_role": "first_party",
-        "product_family": "card", "ccy": "USD", "origination_date": "2024-01-01", "limit_or_principal": 500_000,
-        "balance_total": balance, "arrears_total": arrears, "minimum_due": 12_500,
-        "oldest_unpaid_due_date": due.isoformat() if due else "", "dpd_source": "", "status": "active",
-    }  # fmt: skip
+        "account_id": ref,
+        "customer_id": customer,
+        "creditor_id": "Example Bank",
+        "collector_role": "first_party",
+        "product_family": "card",
+        "ccy": "USD",
+        "origination_date": "2024-01-01",
+        "limit_or_principal": 500_000,
+        "balance_total": balance,
+        "arrears_total": arrears,
+        "minimum_due": 12_500,
+        "oldest_unpaid_due_date": due.isoformat() if due else "",
+        "dpd_source": "",
+        "status": "active",
+    }
     return {**row, **over}
 
 
 def customer(ref: str, **over: Any) -> dict[str, Any]:
     """Return one row of the customers file."""
-    row = {"customer_id": ref, "full_name": f"Pat {ref}", "party_type": "person", "language": "en-US", "country": "US",
-           "regions": "US-TX", "zones": "America/Chicago"}  # fmt: skip
+    row = {
+        "customer_id": ref,
+        "full_name": f"Pat {ref}",
+        "party_type": "person",
+        "language": "en-US",
+        "country": "US",
+        "regions": "US-TX",
+        "zones": "America/Chicago",
+    }
     return {**row, **over}
 
 
 def point(ref: str, value: str, **over: Any) -> dict[str, Any]:
     """Return one row of the contact points file: a mobile with consent."""
-    row = {"customer_id": ref, "kind": "mobile", "value": value, "owner": "debtor", "source": "application", "rank": 1,
-           "consent_kind": "prior_express", "consent_at": "2026-01-10T15:00:00Z", "consent_given_to": "creditor"}  # fmt: skip
+    row = {
+        "customer_id": ref,
+        "kind": "mobile",
+        "value": value,
+        "owner": "debtor",
+        "source": "application",
+        "rank": 1,
+        "consent_kind": "prior_express",
+        "consent_at": "2026-01-10T15:00:00Z",
+        "consent_given_to": "creditor",
+    }
     return {**row, **over}
 
 
 def payment(ref: str, account_ref: str, amount: int, on: date, **over: Any) -> dict[str, Any]:
     """Return one row of the payments file."""
-    row = {"payment_id": ref, "account_id": account_ref, "amount": amount, "ccy": "USD", "kind": "payment",
-           "status": "settled", "value_date": on.isoformat(), "channel": "app", "reverses_payment_id": ""}  # fmt: skip
+    row = {
+        "payment_id": ref,
+        "account_id": account_ref,
+        "amount": amount,
+        "ccy": "USD",
+        "kind": "payment",
+        "status": "settled",
+        "value_date": on.isoformat(),
+        "channel": "app",
+        "reverses_payment_id": "",
+    }
     return {**row, **over}
 
 
@@ -57,9 +94,18 @@ def write_feed(folder: Path, day: date, *, source: str = "bank", **entities: Row
             writer.writeheader()
             writer.writerows(rows)
         sums = {c: sum(int(r[c] or 0) for r in rows) for c in ("amount", "arrears_total") if c in rows[0]}
-        files.append({"file": path.name, "entity": entity, "mode": "delta", "rows": len(rows), "sums": sums,
-                      "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})  # fmt: skip
+        files.append(
+            {
+                "file": path.name,
+                "entity": entity,
+                "mode": "delta",
+                "rows": len(rows),
+                "sums": sums,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+        )
     manifest = here / "manifest.json"
-    manifest.write_text(json.dumps({"schema_version": "1", "source_system": source, "business_date": day.isoformat(),
-                                    "files": files}))  # fmt: skip
+    manifest.write_text(
+        json.dumps({"schema_version": "1", "source_system": source, "business_date": day.isoformat(), "files": files})
+    )
     return manifest

@@ -33,8 +33,15 @@ def server() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    run = {"user": user, "stdout": subprocess.DEVNULL, "cwd": home, "env": {**os.environ, "LC_ALL": "C.UTF-8"}}
-    subprocess.run([folder / "initdb", "-D", home / "data", "-A", "trust", "-U", "test", "-E", "UTF8"], check=True, **run)
+    run = {
+        "user": user,
+        "stdout": subprocess.DEVNULL,
+        "cwd": home,
+        "env": {**os.environ, "LC_ALL": "C.UTF-8"},
+    }
+    subprocess.run(
+        [folder / "initdb", "-D", home / "data", "-A", "trust", "-U", "test", "-E", "UTF8"], check=True, **run
+    )
     options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={home}",
                "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]  # fmt: skip
     process = subprocess.Popen([folder / "postgres", "-D", home / "data", *options], stderr=subprocess.DEVNULL, **run)

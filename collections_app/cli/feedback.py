@@ -31,6 +31,4 @@ def export(app: "App", as_of: datetime, out: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result))
         return
-    click.echo(
-        f"{result['rows']:,} episodes ({result['ended']:,} ended, {result['open']:,} open) written to {out}"
-    )
+    click.echo(f"{result['rows']:,} episodes ({result['ended']:,} ended, {result['open']:,} open) written to {out}")

@@ -71,5 +71,3 @@ def rejects(app: "App", source: str | None, limit: int, as_json: bool) -> None:
         click.echo("nothing is quarantined")
     for row in rows if not as_json else ():
         click.echo(f"{row.business_date} {row.file_name} line {row.line}, column {row.column!r}: {row.reason}")
-
-

@@ -55,17 +55,11 @@ def c_card(
             app.units, actor=SYSTEM, models=app.models, source=source, split=split, threads=threads
         )
     if as_json:
-        click.echo(
-            json.dumps(
-                {"name": model.name, "version": model.version, "stage": model.stage, "card": model.card}
-            )
-        )
+        click.echo(json.dumps({"name": model.name, "version": model.version, "stage": model.stage, "card": model.card}))
         return
     sample, test = model.card["sample"], model.card["test"]
     click.echo(f"{model.name} {model.version} ({model.stage})")
-    click.echo(
-        f"trained on  {sample['train_rows']:,} overdue accounts, {sample['train_events']:,} with the event"
-    )
+    click.echo(f"trained on  {sample['train_rows']:,} overdue accounts, {sample['train_events']:,} with the event")
     click.echo(f"tested on   {test['rows']:,}, {test['events']:,} with the event")
     for name in ("auc", "ks"):
         interval = test[f"{name}_interval"]
@@ -89,9 +83,7 @@ def list_(app: "App", as_json: bool) -> None:
     for row in rows if not as_json else ():
         test = row.card["test"]
         approved = f"approved by {row.approved_by}" if row.approved_by else "not approved"
-        click.echo(
-            f"{row.name} {row.version}  {row.stage:10} AUC {test['auc']:.4f}  KS {test['ks']:.4f}  {approved}"
-        )
+        click.echo(f"{row.name} {row.version}  {row.stage:10} AUC {test['auc']:.4f}  KS {test['ks']:.4f}  {approved}")
 
 
 @group.command("show")

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from strategies.book import DEFAULT_BOOK, BookError, load_book
+from strategies.book import DEFAULT_BOOK, load_book
 from strategies.lint import lint as lint_book
+from strategies.table import BookError
 
 if TYPE_CHECKING:
     from collections_app.wiring import App

@@ -141,9 +141,7 @@ def _echo_detection(what: str, measured: Detection) -> None:
 @click.pass_obj
 def transcribe_pending(app: "App", limit: int) -> None:
     """Transcribe recordings that wait for it."""
-    counts = transcription.transcribe_pending(
-        app.units, recogniser=app.recogniser, blobs=app.blobs, limit=limit
-    )
+    counts = transcription.transcribe_pending(app.units, recogniser=app.recogniser, blobs=app.blobs, limit=limit)
     click.echo(json.dumps(counts))
 
 

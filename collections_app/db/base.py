@@ -39,3 +39,10 @@ class Base(DeclarativeBase):
 def ref(target: str, *, index: bool = True, nullable: bool = False) -> Any:
     """Return a foreign-key column; indexed unless a wider index already starts with it."""
     return mapped_column(BigId, sa.ForeignKey(target), index=index, nullable=nullable)
+
+
+def table_of(entity: type[Base]) -> sa.Table:
+    """Return the Core table of an entity, for set-based statements."""
+    table = entity.__table__
+    assert isinstance(table, sa.Table)
+    return table

@@ -57,9 +57,11 @@ def insert(session: Session, table: sa.Table, frame: pl.DataFrame) -> None:
     columns = ", ".join(f'"{c}"' for c in frame.columns)
     connection = session.connection()
     if _is_postgresql(session):
-        driver = connection.connection.dbapi_connection
-        assert driver is not None
-        with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN (FORMAT csv)') as copy:
+        driver: Any = connection.connection.dbapi_connection  # psycopg's own connection: COPY is not in DBAPI
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN (FORMAT csv)') as copy,
+        ):
             # Quoting non-numeric values keeps an empty string apart from NULL (unquoted and empty).
             for part in frame.iter_slices(50_000):
                 copy.write(part.write_csv(include_header=False, quote_style="non_numeric", null_value="").encode())
@@ -67,10 +69,12 @@ def insert(session: Session, table: sa.Table, frame: pl.DataFrame) -> None:
     marks = ", ".join("?" for _ in frame.columns)
     dates = [c for c, t in frame.schema.items() if t == pl.Date]
     plain = frame.with_columns(pl.col(dates).dt.to_string("iso")) if dates else frame
-    connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', plain.rows())  # type: ignore[arg-type]  # noqa: S608
+    connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', plain.rows())  # noqa: S608
 
 
-def read(session: Session, statement: sa.Select[*tuple[Any, ...]], schema: Mapping[str, Any] | None = None) -> pl.DataFrame:
+def read(
+    session: Session, statement: sa.Select[*tuple[Any, ...]], schema: Mapping[str, Any] | None = None
+) -> pl.DataFrame:
     """Run a select and return a frame; ``schema`` names the dtypes so that an empty result keeps them."""
     result = session.execute(statement)
     names = list(result.keys())
@@ -102,9 +106,7 @@ def upsert(
     row whose stored value of that column is later than the staged one is left alone too.
     """
     dialect = postgresql if _is_postgresql(session) else sqlite
-    select = sa.select(*(e.label(n) for n, e in columns.items())).select_from(
-        source if origin is None else origin
-    )
+    select = sa.select(*(e.label(n) for n, e in columns.items())).select_from(source if origin is None else origin)
     # SQLite needs a WHERE before ON CONFLICT, else it reads ON as a join condition.
     statement = dialect.insert(target).from_select(list(columns), select.where(sa.true()))
     if update:

@@ -24,6 +24,14 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def clock_from(start: datetime | None) -> Clock:
+    """Return the wall clock, or one that stands at ``start`` now and runs on: a demonstration's day."""
+    if start is None:
+        return system_clock
+    shift = start - datetime.now(UTC)
+    return lambda: datetime.now(UTC) + shift
+
+
 class UnitOfWork:
     """A transaction with its clock reading and its actor."""
 

@@ -59,9 +59,7 @@ class DayWindow:
         if self.start < self.end:
             return self.start <= second < self.end and weekday in self.weekdays
         yesterday = weekday - 1 or 7
-        return (second >= self.start and weekday in self.weekdays) or (
-            second < self.end and yesterday in self.weekdays
-        )
+        return (second >= self.start and weekday in self.weekdays) or (second < self.end and yesterday in self.weekdays)
 
     def next_start(self, at: datetime, zone: tzinfo) -> datetime | None:
         """Return the first opening after ``at`` (UTC), or None where the window never opens."""

@@ -165,9 +165,7 @@ def _constant(spec: Field, business_date: date) -> pl.Expr:
     return pl.lit(spec.value, dtype)
 
 
-def _without_repeats(
-    frame: pl.DataFrame, key: tuple[str, ...], *, collapse: bool
-) -> tuple[pl.DataFrame, list[Reject]]:
+def _without_repeats(frame: pl.DataFrame, key: tuple[str, ...], *, collapse: bool) -> tuple[pl.DataFrame, list[Reject]]:
     """Keep the first of each key. In a flat file one customer may stand in several rows: no fault."""
     first = frame.select(pl.struct(key).is_first_distinct()).to_series()
     if first.all():
@@ -237,6 +235,4 @@ def check_against(promise: ManifestFile, parsed: ParsedFile, table_sums: dict[st
 def column_sums(path: Path, columns: tuple[str, ...]) -> dict[str, int]:
     """Sum whole-number columns of a file as it lies (rejected rows included), for control totals."""
     frame = read_table(path).frame
-    return {
-        c: int(frame[c].cast(pl.Int64, strict=False).fill_null(0).sum()) for c in columns if c in frame.columns
-    }
+    return {c: int(frame[c].cast(pl.Int64, strict=False).fill_null(0).sum()) for c in columns if c in frame.columns}

@@ -82,9 +82,7 @@ def read_vectors(path: Path) -> list[GateVector]:
         except Wrong as error:
             raise MalformedVectors(f"{path.name} line {number}: {error}") from error
         if vector.id in seen:
-            raise MalformedVectors(
-                f"{path.name} line {number}: id {vector.id!r} was used on line {seen[vector.id]}"
-            )
+            raise MalformedVectors(f"{path.name} line {number}: id {vector.id!r} was used on line {seen[vector.id]}")
         seen[vector.id] = number
         vectors.append(vector)
     if not vectors:
@@ -230,5 +228,3 @@ def _expect(o: Record) -> Expectation:
         decision=o.need("decision", member_of(Verdict)), hits=o.get("hits", texts, ()),
         next_eligible_at=o.maybe("next_eligible_at", instant), eligible_given=o.has("next_eligible_at"),
     )  # fmt: skip
-
-

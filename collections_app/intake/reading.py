@@ -70,9 +70,9 @@ def _read_parquet(path: Path, raw: bytes) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(io.BytesIO(raw))
         # Everything becomes text and takes the same road as CSV; nested columns cannot.
-        frame = frame.with_columns(
-            pl.col(pl.Datetime).dt.to_string("iso"), pl.col(pl.Date).dt.to_string("iso")
-        ).cast(pl.String)
+        frame = frame.with_columns(pl.col(pl.Datetime).dt.to_string("iso"), pl.col(pl.Date).dt.to_string("iso")).cast(
+            pl.String
+        )
     except (pl.exceptions.PolarsError, OSError):
         raise InvalidInput(f"{path}: not a readable Parquet file (cut short, damaged, or nested columns)") from None
     if not frame.height:
@@ -132,8 +132,7 @@ def _decode(path: Path, raw: bytes) -> str:
         before = raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start]
         column = before.count(b",") + 1
         raise InvalidInput(
-            f"{path}: line {line}, column {column}: byte {raw[error.start]:#04x} is not UTF-8; "
-            "save the file as UTF-8"
+            f"{path}: line {line}, column {column}: byte {raw[error.start]:#04x} is not UTF-8; save the file as UTF-8"
         ) from None
 
 

@@ -12,7 +12,7 @@ E = TypeVar("E", bound=StrEnum)
 Read = Callable[[Any], T]
 
 
-class Wrong(Exception):  # noqa: N818 - it speaks of the value, not of the program
+class Wrong(Exception):
     """A value is wrong; carries the path of keys that leads to it."""
 
 

@@ -65,19 +65,21 @@ def _amount(raw: pl.Expr, currency: str, *, rounded: bool) -> pl.Expr:
         if places
         else pl.lit(0, pl.Int64)
     )
-    sign = pl.when(raw.str.starts_with("-")).then(-1).otherwise(1)
-    return sign * (whole * 10**places + cents)
+    sign = pl.when(raw.str.starts_with("-")).then(pl.lit(-1)).otherwise(pl.lit(1))
+    amount: pl.Expr = (whole * 10**places + cents) * sign
+    return amount
 
 
 def _date(raw: pl.Expr, form: str) -> pl.Expr:
     # A month alone ("Mar-2018") means its first day.
-    parsed = raw.str.to_date(form, strict=False) if "%d" in form else (pl.lit("01 ") + raw).str.to_date(
-        "%d " + form, strict=False
+    parsed = (
+        raw.str.to_date(form, strict=False)
+        if "%d" in form
+        else (pl.lit("01 ") + raw).str.to_date("%d " + form, strict=False)
     )
-    return pl.when(parsed.is_between(EARLIEST, LATEST)).then(parsed)
+    plausible: pl.Expr = pl.when(parsed.is_between(EARLIEST, LATEST)).then(parsed).otherwise(None)
+    return plausible
 
 
 def _words(form: str) -> str:
-    return (
-        form.replace("%Y", "YYYY").replace("%y", "YY").replace("%m", "MM").replace("%d", "DD").replace("%b", "Mon")
-    )
+    return form.replace("%Y", "YYYY").replace("%y", "YY").replace("%m", "MM").replace("%d", "DD").replace("%b", "Mon")

@@ -57,11 +57,17 @@ DAILY: tuple[Step, ...] = (
     Step("intake", _intake),
     Step("casework", lambda uow, day: casework.refresh(uow, business_date=day.business_date)),
     Step("promises", lambda uow, day: promises.settle(uow, business_date=day.business_date)),
-    Step("scoring", lambda uow, day: scoring.score_open(uow, business_date=day.business_date, models=day.models)),
+    Step(
+        "scoring",
+        lambda uow, day: scoring.score_open(uow, business_date=day.business_date, models=day.models),
+    ),
     Step("queueing", lambda uow, day: queueing.place(uow, business_date=day.business_date, book=day.book)),
     Step("assignment", lambda uow, day: assignment.assign(uow, business_date=day.business_date)),
     Step("treatment", lambda uow, day: treatment.plan(uow, business_date=day.business_date, book=day.book)),
-    Step("contacting", lambda uow, day: contacting.plan_campaigns(uow, business_date=day.business_date, packs=day.packs)),
+    Step(
+        "contacting",
+        lambda uow, day: contacting.plan_campaigns(uow, business_date=day.business_date, packs=day.packs),
+    ),
     Step("labels", lambda uow, day: labelling.mature(uow, business_date=day.business_date)),
 )
 

@@ -18,7 +18,11 @@ STALE_AFTER = timedelta(hours=1)
 
 
 def run_day(
-    units: UnitsOfWork, day: Day, *, actor: Actor = SYSTEM, progress: Callable[[str], None] = lambda _step: None
+    units: UnitsOfWork,
+    day: Day,
+    *,
+    actor: Actor = SYSTEM,
+    progress: Callable[[str], None] = lambda _step: None,
 ) -> dict[str, Any]:
     """Run the steps of a business day that are not done yet, in order; return what each did.
 
@@ -48,7 +52,13 @@ def run_day(
 
 
 def run_once(
-    units: UnitsOfWork, *, job: str, business_date: date, slot: str, work: Callable[[], dict[str, Any]], actor: Actor = SYSTEM
+    units: UnitsOfWork,
+    *,
+    job: str,
+    business_date: date,
+    slot: str,
+    work: Callable[[], dict[str, Any]],
+    actor: Actor = SYSTEM,
 ) -> dict[str, Any]:
     """Run one piece of work for a slot and record it; a slot that is taken is left alone."""
     try:

@@ -22,6 +22,13 @@ class JobSpec:
 SCHEDULE: tuple[JobSpec, ...] = (
     JobSpec("day", "cron", {}, 6 * 3600, "the business day, at DAY_START in DAY_ZONE"),
     JobSpec("dispatch", "interval", {"seconds": 15}, 60, "send what is due", continuous.dispatch),
-    JobSpec("reconcile", "interval", {"minutes": 5}, 300, "ask what became of uncertain sends", continuous.reconcile),
+    JobSpec(
+        "reconcile",
+        "interval",
+        {"minutes": 5},
+        300,
+        "ask what became of uncertain sends",
+        continuous.reconcile,
+    ),
     JobSpec("listen", "interval", {"seconds": 60}, 600, "transcribe and check recordings", continuous.listen),
 )

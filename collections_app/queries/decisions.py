@@ -43,11 +43,19 @@ def list_decisions(session: Session, case_id: int) -> list[ExplainedDecision]:
     )
     return [
         ExplainedDecision(
-            kind=d.kind, business_date=d.business_date, rule_id=d.rule_id, why=why_of(v.content, d.kind, d.rule_id),
-            result=d.result, facts=d.facts, arm=d.arm, propensity=d.propensity, book=v.name, digest=v.digest,
+            kind=d.kind,
+            business_date=d.business_date,
+            rule_id=d.rule_id,
+            why=why_of(v.content, d.kind, d.rule_id),
+            result=d.result,
+            facts=d.facts,
+            arm=d.arm,
+            propensity=d.propensity,
+            book=v.name,
+            digest=v.digest,
         )
         for d, v in rows
-    ]  # fmt: skip
+    ]
 
 
 def why_of(content: dict[str, Any], kind: str, rule_id: str) -> str:

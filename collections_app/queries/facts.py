@@ -33,8 +33,15 @@ _I, _S = pl.Int64, pl.String
 def case_facts(session: Session, *, as_of: date, now: datetime, salt: str, shares: dict[str, float]) -> pl.DataFrame:
     """Return CaseFacts columns plus ``propensity`` for every open case, sorted by case."""
     frame = _cases(session, as_of)
-    for part in (_worst_account(session), _scores(session, as_of), _signals(session, as_of), _points(session),
-                 _promises(session, as_of), _attempts(session, as_of), _stops(session, now)):  # fmt: skip
+    for part in (
+        _worst_account(session),
+        _scores(session, as_of),
+        _signals(session, as_of),
+        _points(session),
+        _promises(session, as_of),
+        _attempts(session, as_of),
+        _stops(session, now),
+    ):
         frame = frame.join(part, on="case_id" if "case_id" in part.columns else "customer_id", how="left")
     chosen, propensity = arms(frame["customer_id"].to_numpy(), salt=salt, shares=shares)
     filled = {"has_mobile": False, "has_point": False, "is_stopped": False, "has_open_promise": False}
@@ -49,18 +56,39 @@ def case_facts(session: Session, *, as_of: date, now: datetime, salt: str, share
 
 
 def _cases(session: Session, as_of: date) -> pl.DataFrame:
-    schema = {"case_id": _I, "customer_id": _I, "stage": _S, "dpd": _I, "arrears_minor": _I, "balance_minor": _I,
-              "currency": _S, "opened_on": pl.Date, "country": _S, "language": _S}  # fmt: skip
+    schema = {
+        "case_id": _I,
+        "customer_id": _I,
+        "stage": _S,
+        "dpd": _I,
+        "arrears_minor": _I,
+        "balance_minor": _I,
+        "currency": _S,
+        "opened_on": pl.Date,
+        "country": _S,
+        "language": _S,
+    }
     frame = bulk.read(
         session,
-        sa.select(Case.id.label("case_id"), Case.customer_id, sa.cast(Case.stage, sa.String).label("stage"), Case.dpd,
-                  Case.arrears_amount.label("arrears_minor"), Case.balance_amount.label("balance_minor"), Case.currency,
-                  Case.opened_on, Customer.country, Customer.language)
+        sa.select(
+            Case.id.label("case_id"),
+            Case.customer_id,
+            sa.cast(Case.stage, sa.String).label("stage"),
+            Case.dpd,
+            Case.arrears_amount.label("arrears_minor"),
+            Case.balance_amount.label("balance_minor"),
+            Case.currency,
+            Case.opened_on,
+            Customer.country,
+            Customer.language,
+        )
         .join(Customer, Customer.id == Case.customer_id)
         .where(Case.closed_on.is_(None)),
         schema,
-    )  # fmt: skip
-    return frame.with_columns((pl.lit(as_of) - pl.col("opened_on")).dt.total_days().alias("days_in_case")).drop("opened_on")
+    )
+    return frame.with_columns((pl.lit(as_of) - pl.col("opened_on")).dt.total_days().alias("days_in_case")).drop(
+        "opened_on"
+    )
 
 
 def _worst_account(session: Session) -> pl.DataFrame:
@@ -68,7 +96,13 @@ def _worst_account(session: Session) -> pl.DataFrame:
     schema = {"case_id": _I, "product_family": _S, "collector_role": _S, "bucket": _S, "dpd_": _I}
     frame = bulk.read(
         session,
-        sa.select(Episode.case_id, Account.product_family, Account.collector_role, Account.bucket, Account.dpd.label("dpd_"))
+        sa.select(
+            Episode.case_id,
+            Account.product_family,
+            Account.collector_role,
+            Account.bucket,
+            Account.dpd.label("dpd_"),
+        )
         .join(Account, Account.id == Episode.account_id)
         .where(Episode.ended_on.is_(None), Episode.case_id.is_not(None)),
         schema,
@@ -84,11 +118,16 @@ def _scores(session: Session, as_of: date) -> pl.DataFrame:
     latest = sa.select(sa.func.max(Score.business_date)).where(Score.business_date <= as_of).scalar_subquery()
     return bulk.read(
         session,
-        sa.select(Score.case_id, sa.func.min(Score.score).label("score"), sa.func.max(Score.band).label("band"),
-                  sa.func.max(Score.p_event).label("p_event"))
-        .where(Score.business_date == latest).group_by(Score.case_id),
+        sa.select(
+            Score.case_id,
+            sa.func.min(Score.score).label("score"),
+            sa.func.max(Score.band).label("band"),
+            sa.func.max(Score.p_event).label("p_event"),
+        )
+        .where(Score.business_date == latest)
+        .group_by(Score.case_id),
         {"case_id": _I, "score": _I, "band": _S, "p_event": pl.Float64},
-    )  # fmt: skip
+    )
 
 
 def _signals(session: Session, as_of: date) -> pl.DataFrame:
@@ -103,7 +142,10 @@ def _signals(session: Session, as_of: date) -> pl.DataFrame:
     rows = bulk.read(
         session,
         sa.select(ExternalSignal.customer_id, field.label("ml_orgs_12m"))
-        .join(newest, sa.and_(newest.c.customer_id == ExternalSignal.customer_id, newest.c.on == ExternalSignal.snapshot_on))
+        .join(
+            newest,
+            sa.and_(newest.c.customer_id == ExternalSignal.customer_id, newest.c.on == ExternalSignal.snapshot_on),
+        )
         .where(ExternalSignal.hit_status == "hit"),
         {"customer_id": _I, "ml_orgs_12m": _I},
     )
@@ -114,51 +156,76 @@ def _points(session: Session) -> pl.DataFrame:
     mobile = sa.cast(ContactPoint.kind, sa.String) == PointKind.MOBILE.value
     return bulk.read(
         session,
-        sa.select(ContactPoint.customer_id, sa.func.max(sa.case((mobile, 1), else_=0)).label("has_mobile"),
-                  sa.literal(1).label("has_point"))
+        sa.select(
+            ContactPoint.customer_id,
+            sa.func.max(sa.case((mobile, 1), else_=0)).label("has_mobile"),
+            sa.literal(1).label("has_point"),
+        )
         .where(ContactPoint.quality == "ok", ContactPoint.owner == "debtor")
         .group_by(ContactPoint.customer_id),
         {"customer_id": _I, "has_mobile": _I, "has_point": _I},
-    ).with_columns(pl.col("has_mobile", "has_point").cast(pl.Boolean))  # fmt: skip
+    ).with_columns(pl.col("has_mobile", "has_point").cast(pl.Boolean))
 
 
 def _promises(session: Session, as_of: date) -> pl.DataFrame:
     rows = bulk.read(
         session,
         sa.select(Promise.case_id, sa.cast(Promise.status, sa.String).label("status"), Promise.due_on)
-        .join(Case, Case.id == Promise.case_id).where(Case.closed_on.is_(None)),
+        .join(Case, Case.id == Promise.case_id)
+        .where(Case.closed_on.is_(None)),
         {"case_id": _I, "status": _S, "due_on": pl.Date},
-    )  # fmt: skip
+    )
     is_open = pl.col("status") == PromiseStatus.OPEN.value
     return rows.group_by("case_id").agg(
         is_open.any().alias("has_open_promise"),
         (pl.col("due_on").filter(is_open).min() - pl.lit(as_of)).dt.total_days().alias("promise_due_in_days"),
-        pl.col("status").is_in([PromiseStatus.BROKEN.value, PromiseStatus.PARTIAL.value]).sum().alias("broken_promises"),
+        pl.col("status")
+        .is_in([PromiseStatus.BROKEN.value, PromiseStatus.PARTIAL.value])
+        .sum()
+        .alias("broken_promises"),
         (pl.col("status") == PromiseStatus.KEPT.value).sum().alias("kept_promises"),
     )
 
 
 def _attempts(session: Session, as_of: date) -> pl.DataFrame:
-    done = (AttemptStatus.SENDING, AttemptStatus.SENT, AttemptStatus.DELIVERED, AttemptStatus.FAILED, AttemptStatus.UNCERTAIN)
+    done = (
+        AttemptStatus.SENDING,
+        AttemptStatus.SENT,
+        AttemptStatus.DELIVERED,
+        AttemptStatus.FAILED,
+        AttemptStatus.UNCERTAIN,
+    )
     since = as_of - timedelta(days=60)
     rows = bulk.read(
         session,
-        sa.select(ContactAttempt.case_id, ContactAttempt.local_date.label("on"),
-                  sa.cast(ContactAttempt.outcome, sa.String).label("outcome"),
-                  sa.cast(ContactAttempt.disposition, sa.String).label("disposition"))
+        sa.select(
+            ContactAttempt.case_id,
+            ContactAttempt.local_date.label("on"),
+            sa.cast(ContactAttempt.outcome, sa.String).label("outcome"),
+            sa.cast(ContactAttempt.disposition, sa.String).label("disposition"),
+        )
         .join(Case, Case.id == ContactAttempt.case_id)
-        .where(Case.closed_on.is_(None), ContactAttempt.status.in_(done), ContactAttempt.direction == "outbound",
-               ContactAttempt.local_date.is_not(None), ContactAttempt.local_date >= since,
-               ContactAttempt.local_date <= as_of),
+        .where(
+            Case.closed_on.is_(None),
+            ContactAttempt.status.in_(done),
+            ContactAttempt.direction == "outbound",
+            ContactAttempt.local_date.is_not(None),
+            ContactAttempt.local_date >= since,
+            ContactAttempt.local_date <= as_of,
+        ),
         {"case_id": _I, "on": pl.Date, "outcome": _S, "disposition": _S},
-    )  # fmt: skip
+    )
     spoke = pl.col("outcome") == Outcome.RPC.value
     age = (pl.lit(as_of) - pl.col("on")).dt.total_days()
-    return rows.sort("on").group_by("case_id").agg(
-        age.min().alias("days_since_attempt"),
-        age.filter(spoke).min().alias("days_since_rpc"),
-        (age < 7).sum().alias("attempts_7d"),
-        pl.col("disposition").drop_nulls().last().alias("last_disposition"),
+    return (
+        rows.sort("on")
+        .group_by("case_id")
+        .agg(
+            age.min().alias("days_since_attempt"),
+            age.filter(spoke).min().alias("days_since_rpc"),
+            (age < 7).sum().alias("attempts_7d"),
+            pl.col("disposition").drop_nulls().last().alias("last_disposition"),
+        )
     )
 
 

@@ -29,12 +29,18 @@ class QuarantinedRowView:
 def list_quarantined(session: Session, *, source: str | None = None, limit: int = 50) -> list[QuarantinedRowView]:
     """Return the newest quarantined rows, newest batch first, in line order."""
     statement = (
-        sa.select(FeedBatch.business_date, FeedBatch.source, FeedBatch.file_name, QuarantinedRow.line,
-                  QuarantinedRow.column, QuarantinedRow.reason)
+        sa.select(
+            FeedBatch.business_date,
+            FeedBatch.source,
+            FeedBatch.file_name,
+            QuarantinedRow.line,
+            QuarantinedRow.column,
+            QuarantinedRow.reason,
+        )
         .join(FeedBatch, FeedBatch.id == QuarantinedRow.batch_id)
         .order_by(FeedBatch.id.desc(), QuarantinedRow.line)
         .limit(limit)
-    )  # fmt: skip
+    )
     if source:
         statement = statement.where(FeedBatch.source == source)
     return [QuarantinedRowView(*row) for row in session.execute(statement)]

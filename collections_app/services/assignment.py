@@ -7,6 +7,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from collections_app.db import bulk
+from collections_app.db.base import table_of
 from collections_app.db.tables import (
     Agent,
     Assignment,
@@ -22,7 +23,8 @@ from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.events import EventKind
 from collections_app.domain.outcomes import Outcome
 from collections_app.domain.promises import PromiseStatus
-from strategies.allocation.balanced import AgentCapacity, CaseToAssign, assign as allocate
+from strategies.allocation.balanced import AgentCapacity, CaseToAssign
+from strategies.allocation.balanced import assign as allocate
 
 # A conversation this recent keeps the case with the agent who had it (domain brief §4).
 CONTINUITY_DAYS = 14
@@ -36,7 +38,12 @@ def assign(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     results = allocate(waiting, agents)
     given = [(r.case_id, r.agent_id, r.reason) for r in results if r.agent_id is not None]
     _store(uow, given)
-    return {"waiting": len(waiting), "assigned": len(given), "released": released, "unassigned": len(results) - len(given)}
+    return {
+        "waiting": len(waiting),
+        "assigned": len(given),
+        "released": released,
+        "unassigned": len(results) - len(given),
+    }
 
 
 def _release(uow: UnitOfWork, business_date: date) -> int:
@@ -44,15 +51,17 @@ def _release(uow: UnitOfWork, business_date: date) -> int:
     session = uow.session
     works = Decision.result["works"].as_string()
     stays = sa.exists().where(
-        QueueEntry.case_id == Assignment.case_id, QueueEntry.removed_on.is_(None), Decision.id == QueueEntry.decision_id,
+        QueueEntry.case_id == Assignment.case_id,
+        QueueEntry.removed_on.is_(None),
+        Decision.id == QueueEntry.decision_id,
         works == "agent",
-    )  # fmt: skip
+    )
     promised = sa.exists().where(Promise.case_id == Assignment.case_id, Promise.status == PromiseStatus.OPEN)
     gone = sa.exists().where(Agent.id == Assignment.agent_id, Agent.is_active.is_(False))
     leaving = sa.or_(sa.and_(~stays, ~promised), gone)
     return bulk.affected(
         session,
-        sa.update(Assignment.__table__)
+        sa.update(table_of(Assignment))
         .where(Assignment.to_at.is_(None), leaving)
         .values(to_at=uow.now, released_reason=sa.case((gone, "agent_left"), else_="queue_changed")),
     )
@@ -60,24 +69,35 @@ def _release(uow: UnitOfWork, business_date: date) -> int:
 
 def _waiting(uow: UnitOfWork, business_date: date) -> list[CaseToAssign]:
     spoke = (
-        sa.select(ContactAttempt.case_id, User.agent_id,
-                  sa.func.row_number().over(partition_by=ContactAttempt.case_id,
-                                            order_by=ContactAttempt.id.desc()).label("n"))
+        sa.select(
+            ContactAttempt.case_id,
+            User.agent_id,
+            sa.func.row_number()
+            .over(partition_by=ContactAttempt.case_id, order_by=ContactAttempt.id.desc())
+            .label("n"),
+        )
         .join(User, User.username == ContactAttempt.actor_ref)
-        .where(ContactAttempt.actor_kind == "agent", ContactAttempt.outcome == Outcome.RPC,
-               ContactAttempt.local_date >= business_date - timedelta(days=CONTINUITY_DAYS))
+        .where(
+            ContactAttempt.actor_kind == "agent",
+            ContactAttempt.outcome == Outcome.RPC,
+            ContactAttempt.local_date >= business_date - timedelta(days=CONTINUITY_DAYS),
+        )
         .subquery()
-    )  # fmt: skip
+    )
     held = sa.exists().where(Assignment.case_id == QueueEntry.case_id, Assignment.to_at.is_(None))
     rows: Any = uow.session.execute(
         sa.select(QueueEntry.case_id, Decision.facts, spoke.c.agent_id)
         .join(Decision, Decision.id == QueueEntry.decision_id)
         .join(Case, Case.id == QueueEntry.case_id)
         .outerjoin(spoke, sa.and_(spoke.c.case_id == QueueEntry.case_id, spoke.c.n == 1))
-        .where(QueueEntry.removed_on.is_(None), Case.closed_on.is_(None), ~held,
-               Decision.result["works"].as_string() == "agent")
+        .where(
+            QueueEntry.removed_on.is_(None),
+            Case.closed_on.is_(None),
+            ~held,
+            Decision.result["works"].as_string() == "agent",
+        )
         .order_by(QueueEntry.priority.desc(), QueueEntry.case_id)
-    )  # fmt: skip
+    )
     return [
         CaseToAssign(
             case_id=case_id,
@@ -103,9 +123,7 @@ def _agents(uow: UnitOfWork) -> list[AgentCapacity]:
         .where(Agent.is_active)
         .order_by(Agent.id)
     )
-    return [
-        AgentCapacity(a.id, frozenset(a.skills), frozenset(a.languages), a.capacity_cases, n) for a, n in rows
-    ]
+    return [AgentCapacity(a.id, frozenset(a.skills), frozenset(a.languages), a.capacity_cases, n) for a, n in rows]
 
 
 def _store(uow: UnitOfWork, given: list[tuple[int, int, str]]) -> None:
@@ -114,11 +132,16 @@ def _store(uow: UnitOfWork, given: list[tuple[int, int, str]]) -> None:
     session = uow.session
     frame = pl.DataFrame(given, schema={"case_id": pl.Int64, "agent_id": pl.Int64, "reason": pl.String}, orient="row")
     staged = bulk.stage(session, "staged_assignment", frame)
-    target, event = Assignment.__table__, CaseEvent.__table__
+    target, event = table_of(Assignment), table_of(CaseEvent)
     session.execute(
         sa.insert(target).from_select(
             ["case_id", "agent_id", "reason", "from_at"],
-            sa.select(staged.c.case_id, staged.c.agent_id, staged.c.reason, sa.literal(uow.now, target.c.from_at.type)),
+            sa.select(
+                staged.c.case_id,
+                staged.c.agent_id,
+                staged.c.reason,
+                sa.literal(uow.now, target.c.from_at.type),
+            ),
         )
     )
     build = sa.func.jsonb_build_object if uow.database.is_postgresql else sa.func.json_object
@@ -126,7 +149,12 @@ def _store(uow: UnitOfWork, given: list[tuple[int, int, str]]) -> None:
     session.execute(
         sa.insert(event).from_select(
             ["case_id", "kind", "at", "actor", "payload"],
-            sa.select(staged.c.case_id, sa.literal(EventKind.ASSIGNMENT_STARTED.value),
-                      sa.literal(uow.now, event.c.at.type), sa.literal(uow.actor.name), payload),
+            sa.select(
+                staged.c.case_id,
+                sa.literal(EventKind.ASSIGNMENT_STARTED.value),
+                sa.literal(uow.now, event.c.at.type),
+                sa.literal(uow.actor.name),
+                payload,
+            ),
         )
-    )  # fmt: skip
+    )

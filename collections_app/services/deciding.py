@@ -1,11 +1,13 @@
 """Facts through a strategy table to stored decisions: what queueing and treatment share."""
 
 from datetime import date
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from collections_app.db import bulk
+from collections_app.db.base import table_of
 from collections_app.db.tables import Decision, StrategyVersion
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.queries.facts import case_facts
@@ -19,9 +21,13 @@ def register_book(uow: UnitOfWork, book: StrategyBook) -> int:
     if known is not None:
         return known
     version = StrategyVersion(
-        name=book.name, digest=book.digest, content=dict(book.content), effective_from=book.effective_from,
-        published_at=uow.now, published_by=uow.actor.name,
-    )  # fmt: skip
+        name=book.name,
+        digest=book.digest,
+        content=dict(book.content),
+        effective_from=book.effective_from,
+        published_at=uow.now,
+        published_by=uow.actor.name,
+    )
     uow.session.add(version)
     uow.session.flush()  # decisions refer to the version's id
     return version.id
@@ -44,11 +50,13 @@ def decide(uow: UnitOfWork, *, business_date: date, book: StrategyBook, table: D
         "arm",
         "propensity",
         pl.struct(results).struct.json_encode().alias("result"),
-        pl.struct(pl.col(list(table.facts)).exclude("as_of"), pl.col("as_of").cast(pl.String)).struct.json_encode().alias("facts"),
+        pl.struct(pl.col(list(table.facts)).exclude("as_of"), pl.col("as_of").cast(pl.String))
+        .struct.json_encode()
+        .alias("facts"),
     )
     staged = bulk.stage(uow.session, "staged_decision", rows, index=("case_id",))
-    target = Decision.__table__
-    columns = {c: staged.c[c] for c in ("case_id", "rule_id", "arm", "propensity")}
+    target = table_of(Decision)
+    columns: dict[str, Any] = {c: staged.c[c] for c in ("case_id", "rule_id", "arm", "propensity")}
     columns |= {c: bulk.as_json(uow.session, staged.c[c]) for c in ("result", "facts")}
     columns |= {
         "kind": sa.literal(table.kind),
@@ -56,12 +64,19 @@ def decide(uow: UnitOfWork, *, business_date: date, book: StrategyBook, table: D
         "strategy_version_id": sa.literal(version_id),
         "decided_at": sa.literal(uow.now, target.c.decided_at.type),
     }
-    bulk.upsert(uow.session, target, staged, keys=("case_id", "kind", "business_date"), columns=columns,
-                update=("rule_id", "result", "facts", "strategy_version_id", "decided_at"))  # fmt: skip
+    bulk.upsert(
+        uow.session,
+        target,
+        staged,
+        keys=("case_id", "kind", "business_date"),
+        columns=columns,
+        update=("rule_id", "result", "facts", "strategy_version_id", "decided_at"),
+    )
     ids = bulk.read(
         uow.session,
-        sa.select(target.c.case_id, target.c.id).where(target.c.kind == table.kind, target.c.business_date == business_date),
+        sa.select(target.c.case_id, target.c.id).where(
+            target.c.kind == table.kind, target.c.business_date == business_date
+        ),
         {"case_id": pl.Int64, "id": pl.Int64},
     ).rename({"id": "decision_id"})
     return decided.join(ids, on="case_id", how="left", maintain_order="left")
-

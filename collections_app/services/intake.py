@@ -10,6 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from collections_app.db import bulk
+from collections_app.db.base import table_of
 from collections_app.db.tables import FeedBatch, QuarantinedRow
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.errors import InvalidInput
@@ -66,7 +67,9 @@ def import_file(
         source, files = read_manifest(path, business_date)
         result = ImportResult()
         for promised in files:
-            step = _import_one(uow, promised.path, mapping, business_date, source or mapping.source, reject_limit, promised)
+            step = _import_one(
+                uow, promised.path, mapping, business_date, source or mapping.source, reject_limit, promised
+            )
             result = result.plus(step)
     else:
         result = _import_one(uow, path, mapping, business_date, mapping.source, reject_limit, None)
@@ -74,57 +77,93 @@ def import_file(
 
 
 def _import_one(
-    uow: UnitOfWork, path: Path, mapping: Mapping, business_date: date, source: str, reject_limit: float,
+    uow: UnitOfWork,
+    path: Path,
+    mapping: Mapping,
+    business_date: date,
+    source: str,
+    reject_limit: float,
     promised: ManifestFile | None,
-) -> ImportResult:  # fmt: skip
+) -> ImportResult:
     parsed = parse_file(path, mapping, business_date, entity=promised.entity if promised else None)
     if promised is not None:
         check_against(promised, parsed, column_sums(path, tuple(promised.sums)))
     before = uow.session.scalar(
         sa.select(FeedBatch).where(
-            FeedBatch.source == source, FeedBatch.entity == parsed.entity, FeedBatch.sha256 == parsed.sha256,
+            FeedBatch.source == source,
+            FeedBatch.entity == parsed.entity,
+            FeedBatch.sha256 == parsed.sha256,
             FeedBatch.business_date == business_date,
         )
-    )  # fmt: skip
+    )
     if before is not None:
-        return ImportResult(rows=before.rows, accepted=before.accepted, quarantined=before.quarantined,
-                            unchanged=before.accepted)  # fmt: skip
+        return ImportResult(
+            rows=before.rows,
+            accepted=before.accepted,
+            quarantined=before.quarantined,
+            unchanged=before.accepted,
+        )
     frames, rejects = _refuse_orphans(uow, parsed, source)
     refused = {r.line for r in rejects}
     if len(refused) > reject_limit * parsed.rows:
         raise InvalidInput(_explain(parsed, rejects, reject_limit), code="too_many_rejects")
     accepted = parsed.rows - len(refused)
     batch = FeedBatch(
-        source=source, entity=parsed.entity, mapping=mapping.name, mapping_version=mapping.version,
-        business_date=business_date, file_name=path.name, sha256=parsed.sha256, rows=parsed.rows, accepted=accepted,
-        quarantined=len(refused), unchanged=0, imported_at=uow.now,
-    )  # fmt: skip
+        source=source,
+        entity=parsed.entity,
+        mapping=mapping.name,
+        mapping_version=mapping.version,
+        business_date=business_date,
+        file_name=path.name,
+        sha256=parsed.sha256,
+        rows=parsed.rows,
+        accepted=accepted,
+        quarantined=len(refused),
+        unchanged=0,
+        imported_at=uow.now,
+    )
     uow.session.add(batch)
     uow.session.flush()  # the rows below carry the batch's id
     _quarantine(uow, batch.id, rejects)
     result = _write(uow, frames, mapping, source, business_date, batch.id)
     unchanged = max(0, accepted - result.accounts_new - result.accounts_updated) if "accounts" in frames else 0
     batch.unchanged = unchanged
-    return result.plus(
-        ImportResult(rows=parsed.rows, accepted=accepted, quarantined=len(refused), unchanged=unchanged)
-    )
+    return result.plus(ImportResult(rows=parsed.rows, accepted=accepted, quarantined=len(refused), unchanged=unchanged))
 
 
 def _write(
-    uow: UnitOfWork, frames: dict[str, pl.DataFrame], mapping: Mapping, source: str, business_date: date, batch_id: int
+    uow: UnitOfWork,
+    frames: dict[str, pl.DataFrame],
+    mapping: Mapping,
+    source: str,
+    business_date: date,
+    batch_id: int,
 ) -> ImportResult:
     session = uow.session
     result = ImportResult()
     if "customers" in frames:
         ledger.write_customers(session, frames["customers"].drop(LINE), source=source)
     if "accounts" in frames:
-        book = ledger.delinquency(frames["accounts"].drop(LINE), bands=bucket_bands(mapping.bucket_table), as_of=business_date)
-        new, updated = ledger.write_accounts(session, book, source=source, bucket_table=mapping.bucket_table,
-                                             business_date=business_date, batch_id=batch_id)  # fmt: skip
+        book = ledger.delinquency(
+            frames["accounts"].drop(LINE), bands=bucket_bands(mapping.bucket_table), as_of=business_date
+        )
+        new, updated = ledger.write_accounts(
+            session,
+            book,
+            source=source,
+            bucket_table=mapping.bucket_table,
+            business_date=business_date,
+            batch_id=batch_id,
+        )
         opened, cured = ledger.refresh_episodes(session, business_date=business_date, source=source)
         wrong = book.filter(pl.col("dpd_source").is_not_null() & (pl.col("dpd_source") != pl.col("dpd"))).height
-        result = ImportResult(accounts_new=new, accounts_updated=updated, episodes_opened=opened,
-                              episodes_cured=cured, dpd_mismatches=wrong)  # fmt: skip
+        result = ImportResult(
+            accounts_new=new,
+            accounts_updated=updated,
+            episodes_opened=opened,
+            episodes_cured=cured,
+            dpd_mismatches=wrong,
+        )
     if "contact_points" in frames:
         ledger.write_contact_points(session, frames["contact_points"].drop(LINE), source=source)
     if "cycles" in frames:
@@ -134,13 +173,13 @@ def _write(
     if "signals" in frames:
         ledger.write_signals(session, frames["signals"].drop(LINE), source=source, business_date=business_date)
     if "labels" in frames:
-        ledger.write_labels(session, frames["labels"].drop(LINE), source=source, business_date=business_date, now=uow.now)
+        ledger.write_labels(
+            session, frames["labels"].drop(LINE), source=source, business_date=business_date, now=uow.now
+        )
     return result
 
 
-def _refuse_orphans(
-    uow: UnitOfWork, parsed: ParsedFile, source: str
-) -> tuple[dict[str, pl.DataFrame], list[Reject]]:
+def _refuse_orphans(uow: UnitOfWork, parsed: ParsedFile, source: str) -> tuple[dict[str, pl.DataFrame], list[Reject]]:
     """Refuse rows that name a customer or account which neither this file nor the ledger knows."""
     rejects = list(parsed.rejects)
     frames = dict(parsed.frames)
@@ -159,8 +198,14 @@ def _refuse_orphans(
 
 def _quarantine(uow: UnitOfWork, batch_id: int, rejects: list[Reject]) -> None:
     rows = [(batch_id, r.line, r.column[:128], r.reason[:300], r.value_digest) for r in rejects]
-    schema = {"batch_id": pl.Int64, "line": pl.Int64, "column": pl.String, "reason": pl.String, "value_digest": pl.String}
-    bulk.insert(uow.session, QuarantinedRow.__table__, pl.DataFrame(rows, schema=schema, orient="row"))
+    schema = {
+        "batch_id": pl.Int64,
+        "line": pl.Int64,
+        "column": pl.String,
+        "reason": pl.String,
+        "value_digest": pl.String,
+    }
+    bulk.insert(uow.session, table_of(QuarantinedRow), pl.DataFrame(rows, schema=schema, orient="row"))
 
 
 def _explain(parsed: ParsedFile, rejects: list[Reject], limit: float) -> str:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from collections_app.db import bulk
+from collections_app.db.base import table_of
 from collections_app.db.tables import (
     Account,
     AccountCycle,
@@ -25,17 +26,32 @@ from collections_app.domain.delinquency import Band, bucket_of, days_past_due
 from strategies.parameters import bucket_bands
 
 _CUSTOMER: dict[str, Any] = {
-    "full_name": None, "party_type": "person", "language": "en-US", "regions": None, "zones": None,
-}  # fmt: skip
+    "full_name": None,
+    "party_type": "person",
+    "language": "en-US",
+    "regions": None,
+    "zones": None,
+}
 _ACCOUNT: dict[str, Any] = {
-    "opened_on": None, "limit_amount": None, "minimum_due_amount": None, "oldest_unpaid_due_on": None,
+    "opened_on": None,
+    "limit_amount": None,
+    "minimum_due_amount": None,
+    "oldest_unpaid_due_on": None,
     "dpd_source": None,
-}  # fmt: skip
+}
 _DTYPES: dict[str, Any] = {
-    "opened_on": pl.Date, "oldest_unpaid_due_on": pl.Date, "limit_amount": pl.Int64, "minimum_due_amount": pl.Int64,
-    "dpd_source": pl.Int64, "rank": pl.Int64, "statement_amount": pl.Int64, "paid_amount": pl.Int64,
-    "cycles_past_due": pl.Int64, "received_on": pl.Date, "horizon_days": pl.Int64,
-}  # fmt: skip
+    "opened_on": pl.Date,
+    "oldest_unpaid_due_on": pl.Date,
+    "limit_amount": pl.Int64,
+    "minimum_due_amount": pl.Int64,
+    "dpd_source": pl.Int64,
+    "rank": pl.Int64,
+    "statement_amount": pl.Int64,
+    "paid_amount": pl.Int64,
+    "cycles_past_due": pl.Int64,
+    "received_on": pl.Date,
+    "horizon_days": pl.Int64,
+}
 
 
 def _with_defaults(frame: pl.DataFrame, defaults: dict[str, Any]) -> pl.DataFrame:
@@ -49,7 +65,9 @@ def _with_defaults(frame: pl.DataFrame, defaults: dict[str, Any]) -> pl.DataFram
 
 def _json_list(column: str) -> pl.Expr:
     """Write "a|b" as the JSON text ["a", "b"]; nothing becomes an empty list."""
-    quoted = pl.concat_str(pl.lit('["'), pl.col(column).str.replace_all('"', "").str.replace_all(r"\|", '", "'), pl.lit('"]'))
+    quoted = pl.concat_str(
+        pl.lit('["'), pl.col(column).str.replace_all('"', "").str.replace_all(r"\|", '", "'), pl.lit('"]')
+    )
     return pl.when(pl.col(column).fill_null("") == "").then(pl.lit("[]")).otherwise(quoted).alias(column)
 
 
@@ -57,17 +75,23 @@ def write_customers(session: Session, frame: pl.DataFrame, *, source: str) -> No
     """Insert or refresh customers by (source, customer_ref)."""
     frame = _with_defaults(frame, _CUSTOMER).with_columns(_json_list("regions"), _json_list("zones"))
     staged = bulk.stage(session, "staged_customer", frame)
-    table = Customer.__table__
+    table = table_of(Customer)
     columns = {"source": sa.literal(source), "preferences": bulk.as_json(session, sa.literal("[]"))}
     columns |= {c: staged.c[c] for c in ("customer_ref", "full_name", "party_type", "language", "country")}
     columns |= {c: bulk.as_json(session, staged.c[c]) for c in ("regions", "zones")}
-    bulk.upsert(session, table, staged, keys=("source", "customer_ref"), columns=columns,
-                update=("full_name", "party_type", "language", "country", "regions", "zones"))  # fmt: skip
+    bulk.upsert(
+        session,
+        table,
+        staged,
+        keys=("source", "customer_ref"),
+        columns=columns,
+        update=("full_name", "party_type", "language", "country", "regions", "zones"),
+    )
 
 
 def unknown_refs(session: Session, frame: pl.DataFrame, *, source: str, column: str) -> set[str]:
     """Return the customer or account references of a frame that the ledger does not know."""
-    table = Customer.__table__ if column == "customer_ref" else Account.__table__
+    table = table_of(Customer) if column == "customer_ref" else table_of(Account)
     staged = bulk.stage(session, "staged_ref", frame.select(column).unique())
     known = sa.select(table.c[column]).where(table.c.source == source)
     return set(session.scalars(sa.select(staged.c[column]).where(staged.c[column].not_in(known))))
@@ -94,51 +118,95 @@ def delinquency(frame: pl.DataFrame, *, bands: tuple[Band, ...], as_of: date) ->
         pl.col("_own").fill_null(0).alias("dpd")
     )
     values = frame["dpd"].unique().to_list()
-    by_dpd = pl.DataFrame({"dpd": values, "bucket": [bucket_of(d, bands) for d in values]},
-                          schema={"dpd": pl.Int64, "bucket": pl.String})  # fmt: skip
+    by_dpd = pl.DataFrame(
+        {"dpd": values, "bucket": [bucket_of(d, bands) for d in values]},
+        schema={"dpd": pl.Int64, "bucket": pl.String},
+    )
     return frame.join(by_dpd, on="dpd", how="left").drop("_own")
 
 
 def write_accounts(
-    session: Session, frame: pl.DataFrame, *, source: str, bucket_table: str, business_date: date, batch_id: int
+    session: Session,
+    frame: pl.DataFrame,
+    *,
+    source: str,
+    bucket_table: str,
+    business_date: date,
+    batch_id: int,
 ) -> tuple[int, int]:
     """Insert or refresh accounts and write a snapshot of each that is new or changed; return (new, updated)."""
     staged = bulk.stage(session, "staged_account", frame, index=("account_ref",))
-    account, customer = Account.__table__, Customer.__table__
+    account, customer = table_of(Account), table_of(Customer)
     here = sa.and_(account.c.source == source, account.c.account_ref == staged.c.account_ref)
     known = session.scalar(sa.select(sa.func.count()).select_from(staged.join(account, here))) or 0
     joined = staged.join(
         customer, sa.and_(customer.c.source == source, customer.c.customer_ref == staged.c.customer_ref)
     )
-    plain = ("account_ref", "creditor", "collector_role", "product_family", "currency", "opened_on", "limit_amount",
-             "balance_amount", "arrears_amount", "minimum_due_amount", "oldest_unpaid_due_on", "dpd", "dpd_source",
-             "bucket", "status")  # fmt: skip
+    plain = (
+        "account_ref",
+        "creditor",
+        "collector_role",
+        "product_family",
+        "currency",
+        "opened_on",
+        "limit_amount",
+        "balance_amount",
+        "arrears_amount",
+        "minimum_due_amount",
+        "oldest_unpaid_due_on",
+        "dpd",
+        "dpd_source",
+        "bucket",
+        "status",
+    )
     columns: dict[str, Any] = {c: staged.c[c] for c in plain}
-    columns |= {"source": sa.literal(source), "customer_id": customer.c.id, "bucket_table": sa.literal(bucket_table),
-                "as_of_on": sa.literal(business_date, sa.Date())}  # fmt: skip
+    columns |= {
+        "source": sa.literal(source),
+        "customer_id": customer.c.id,
+        "bucket_table": sa.literal(bucket_table),
+        "as_of_on": sa.literal(business_date, sa.Date()),
+    }
     update = tuple(c for c in plain if c != "account_ref")
-    touched = bulk.upsert(session, account, staged, keys=("source", "account_ref"), columns=columns, update=update,
-                          newer="as_of_on", origin=joined)  # fmt: skip
+    touched = bulk.upsert(
+        session,
+        account,
+        staged,
+        keys=("source", "account_ref"),
+        columns=columns,
+        update=update,
+        newer="as_of_on",
+        origin=joined,
+    )
     # Unchanged accounts were seen today too; a later look at an older file must not overwrite them.
-    snapshot = AccountSnapshot.__table__
+    snapshot = table_of(AccountSnapshot)
     facts = ("dpd", "bucket", "balance_amount", "arrears_amount", "limit_amount", "status")
     bulk.upsert(
-        session, snapshot, staged, keys=("account_id", "business_date"),
-        columns={"account_id": account.c.id, "business_date": sa.literal(business_date, sa.Date()),
-                 "batch_id": sa.literal(batch_id), **{c: staged.c[c] for c in facts}},
-        update=facts, origin=staged.join(account, here),
-    )  # fmt: skip
+        session,
+        snapshot,
+        staged,
+        keys=("account_id", "business_date"),
+        columns={
+            "account_id": account.c.id,
+            "business_date": sa.literal(business_date, sa.Date()),
+            "batch_id": sa.literal(batch_id),
+            **{c: staged.c[c] for c in facts},
+        },
+        update=facts,
+        origin=staged.join(account, here),
+    )
     new = frame.height - known
     return new, touched - new
 
 
 def age_accounts(session: Session, *, business_date: date) -> int:
     """Let a day pass for overdue accounts of which the feed said nothing new; return how many."""
-    account, episode, snapshot = Account.__table__, Episode.__table__, AccountSnapshot.__table__
+    account, episode, snapshot = table_of(Account), table_of(Episode), table_of(AccountSnapshot)
     silent = sa.and_(
         sa.exists().where(episode.c.account_id == account.c.id, episode.c.ended_on.is_(None)),
-        account.c.as_of_on < business_date, account.c.oldest_unpaid_due_on.is_not(None), account.c.status == "active",
-    )  # fmt: skip
+        account.c.as_of_on < business_date,
+        account.c.oldest_unpaid_due_on.is_not(None),
+        account.c.status == "active",
+    )
     frame = bulk.read(
         session,
         sa.select(account.c.id, account.c.oldest_unpaid_due_on, account.c.bucket_table).where(silent),
@@ -158,15 +226,26 @@ def age_accounts(session: Session, *, business_date: date) -> int:
     )
     facts = ("dpd", "bucket", "balance_amount", "arrears_amount", "limit_amount", "status")
     bulk.upsert(
-        session, snapshot, staged, keys=("account_id", "business_date"),
-        columns={"account_id": account.c.id, "business_date": sa.literal(business_date, sa.Date()),
-                 **{c: account.c[c] for c in facts}},
-        update=facts, origin=staged.join(account, account.c.id == staged.c.id),
-    )  # fmt: skip
+        session,
+        snapshot,
+        staged,
+        keys=("account_id", "business_date"),
+        columns={
+            "account_id": account.c.id,
+            "business_date": sa.literal(business_date, sa.Date()),
+            **{c: account.c[c] for c in facts},
+        },
+        update=facts,
+        origin=staged.join(account, account.c.id == staged.c.id),
+    )
     longest = sa.select(account.c.dpd).where(account.c.id == episode.c.account_id).scalar_subquery()
     session.execute(
         sa.update(episode)
-        .where(episode.c.ended_on.is_(None), episode.c.account_id.in_(sa.select(staged.c.id)), episode.c.max_dpd < longest)
+        .where(
+            episode.c.ended_on.is_(None),
+            episode.c.account_id.in_(sa.select(staged.c.id)),
+            episode.c.max_dpd < longest,
+        )
         .values(max_dpd=longest)
     )
     return aged.height
@@ -177,7 +256,7 @@ def refresh_episodes(session: Session, *, business_date: date, source: str) -> t
 
     Set-based and repeatable: a second call for the same state changes nothing. Returns (opened, cured).
     """
-    account, episode = Account.__table__, Episode.__table__
+    account, episode = table_of(Account), table_of(Episode)
     mine = sa.and_(account.c.id == episode.c.account_id, account.c.source == source)
     ends: list[tuple[EpisodeEnd, Any]] = [
         (EpisodeEnd.CHARGED_OFF, account.c.status == "charged_off"),
@@ -205,47 +284,86 @@ def refresh_episodes(session: Session, *, business_date: date, source: str) -> t
         session,
         sa.insert(episode).from_select(
             ["account_id", "entry_on", "entry_dpd", "entry_arrears_amount", "max_dpd"],
-            sa.select(account.c.id, sa.literal(business_date, sa.Date()), account.c.dpd, account.c.arrears_amount,
-                      account.c.dpd)
-            .where(account.c.source == source, account.c.dpd >= 1, account.c.status.in_(("active", "legal", "forborne")),
-                   ~open_already),
+            sa.select(
+                account.c.id,
+                sa.literal(business_date, sa.Date()),
+                account.c.dpd,
+                account.c.arrears_amount,
+                account.c.dpd,
+            ).where(
+                account.c.source == source,
+                account.c.dpd >= 1,
+                account.c.status.in_(("active", "legal", "forborne")),
+                ~open_already,
+            ),
         ),
-    )  # fmt: skip
+    )
     return opened, cured
 
 
 def write_contact_points(session: Session, frame: pl.DataFrame, *, source: str) -> None:
     """Insert or refresh contact points; a consent is added, never edited. Quality is ours, not the feed's."""
     frame = _with_defaults(
-        frame, {"owner": "debtor", "source": "application", "rank": 1, "consent_kind": None, "consent_at": None,
-                "consent_given_to": None}
-    ).with_columns(pl.col("source").fill_null("application"), pl.col("rank").fill_null(1))  # fmt: skip
+        frame,
+        {
+            "owner": "debtor",
+            "source": "application",
+            "rank": 1,
+            "consent_kind": None,
+            "consent_at": None,
+            "consent_given_to": None,
+        },
+    ).with_columns(pl.col("source").fill_null("application"), pl.col("rank").fill_null(1))
     if frame.schema["consent_at"] != pl.String:
         frame = frame.with_columns(pl.col("consent_at").dt.strftime("%Y-%m-%d %H:%M:%S.%6f"))
     staged = bulk.stage(session, "staged_point", frame)
-    customer, point, consent = Customer.__table__, ContactPoint.__table__, Consent.__table__
+    customer, point, consent = table_of(Customer), table_of(ContactPoint), table_of(Consent)
     owner = staged.join(
         customer, sa.and_(customer.c.source == source, customer.c.customer_ref == staged.c.customer_ref)
     )
     columns: dict[str, Any] = {c: staged.c[c] for c in ("kind", "value", "owner", "source", "rank")}
-    bulk.upsert(session, point, staged, keys=("customer_id", "kind", "value"),
-                columns=columns | {"customer_id": customer.c.id}, update=("owner", "rank"), origin=owner)  # fmt: skip
+    bulk.upsert(
+        session,
+        point,
+        staged,
+        keys=("customer_id", "kind", "value"),
+        columns=columns | {"customer_id": customer.c.id},
+        update=("owner", "rank"),
+        origin=owner,
+    )
     when = staged.c.consent_at
     instant = (
         sa.type_coerce(when, sa.Text())
         if session.get_bind().dialect.name == "sqlite"
         else sa.cast(when + sa.literal("+00"), sa.DateTime(timezone=True))
     )
-    given = owner.join(point, sa.and_(point.c.customer_id == customer.c.id, point.c.kind == staged.c.kind,
-                                      point.c.value == staged.c.value, staged.c.consent_kind.is_not(None),
-                                      staged.c.consent_at.is_not(None)))  # fmt: skip
-    bulk.upsert(session, consent, staged, keys=("contact_point_id", "kind", "captured_at"),
-                columns={"contact_point_id": point.c.id, "kind": staged.c.consent_kind, "captured_at": instant,
-                         "given_to": sa.func.coalesce(staged.c.consent_given_to, "creditor")}, origin=given)  # fmt: skip
+    given = owner.join(
+        point,
+        sa.and_(
+            point.c.customer_id == customer.c.id,
+            point.c.kind == staged.c.kind,
+            point.c.value == staged.c.value,
+            staged.c.consent_kind.is_not(None),
+            staged.c.consent_at.is_not(None),
+        ),
+    )
+    bulk.upsert(
+        session,
+        consent,
+        staged,
+        keys=("contact_point_id", "kind", "captured_at"),
+        columns={
+            "contact_point_id": point.c.id,
+            "kind": staged.c.consent_kind,
+            "captured_at": instant,
+            "given_to": sa.func.coalesce(staged.c.consent_given_to, "creditor"),
+        },
+        origin=given,
+    )
 
 
 def _by_account(staged: sa.Table, source: str) -> sa.FromClause:
-    account = Account.__table__
+    account = table_of(Account)
     return staged.join(account, sa.and_(account.c.source == source, account.c.account_ref == staged.c.account_ref))
 
 
@@ -255,9 +373,19 @@ def write_payments(session: Session, frame: pl.DataFrame, *, source: str, batch_
     staged = bulk.stage(session, "staged_payment", frame)
     plain = ("payment_ref", "amount", "currency", "kind", "status", "value_on", "channel", "reverses_ref")
     columns: dict[str, Any] = {c: staged.c[c] for c in plain}
-    columns |= {"source": sa.literal(source), "account_id": Account.__table__.c.id, "batch_id": sa.literal(batch_id)}
-    return bulk.upsert(session, Payment.__table__, staged, keys=("source", "payment_ref"), columns=columns,
-                       origin=_by_account(staged, source))  # fmt: skip
+    columns |= {
+        "source": sa.literal(source),
+        "account_id": table_of(Account).c.id,
+        "batch_id": sa.literal(batch_id),
+    }
+    return bulk.upsert(
+        session,
+        table_of(Payment),
+        staged,
+        keys=("source", "payment_ref"),
+        columns=columns,
+        origin=_by_account(staged, source),
+    )
 
 
 def write_cycles(session: Session, frame: pl.DataFrame, *, source: str) -> None:
@@ -265,8 +393,15 @@ def write_cycles(session: Session, frame: pl.DataFrame, *, source: str) -> None:
     names = ("cycles_past_due", "statement_amount", "paid_amount")
     staged = bulk.stage(session, "staged_cycle", _with_defaults(frame, dict.fromkeys(names)))
     columns: dict[str, Any] = {c: staged.c[c] for c in ("cycle_end_on", *names)}
-    bulk.upsert(session, AccountCycle.__table__, staged, keys=("account_id", "cycle_end_on"), update=names,
-                columns=columns | {"account_id": Account.__table__.c.id}, origin=_by_account(staged, source))  # fmt: skip
+    bulk.upsert(
+        session,
+        table_of(AccountCycle),
+        staged,
+        keys=("account_id", "cycle_end_on"),
+        update=names,
+        columns=columns | {"account_id": table_of(Account).c.id},
+        origin=_by_account(staged, source),
+    )
 
 
 def write_signals(session: Session, frame: pl.DataFrame, *, source: str, business_date: date) -> None:
@@ -275,23 +410,39 @@ def write_signals(session: Session, frame: pl.DataFrame, *, source: str, busines
     values = [c for c in frame.columns if c.startswith("ml_")]
     frame = frame.with_columns(pl.struct(values).struct.json_encode().alias("fields")).drop(values)
     staged = bulk.stage(session, "staged_signal", frame)
-    customer = Customer.__table__
+    customer = table_of(Customer)
     owner = staged.join(
         customer, sa.and_(customer.c.source == source, customer.c.customer_ref == staged.c.customer_ref)
     )
     plain: dict[str, Any] = {c: staged.c[c] for c in ("provider", "snapshot_on", "received_on", "hit_status")}
-    bulk.upsert(session, ExternalSignal.__table__, staged, keys=("customer_id", "provider", "snapshot_on"),
-                columns=plain | {"customer_id": customer.c.id, "fields": bulk.as_json(session, staged.c.fields)},
-                origin=owner)  # fmt: skip
+    bulk.upsert(
+        session,
+        table_of(ExternalSignal),
+        staged,
+        keys=("customer_id", "provider", "snapshot_on"),
+        columns=plain | {"customer_id": customer.c.id, "fields": bulk.as_json(session, staged.c.fields)},
+        origin=owner,
+    )
 
 
 def write_labels(session: Session, frame: pl.DataFrame, *, source: str, business_date: date, now: datetime) -> None:
     """Keep outcomes that the lender itself supplies; they are mature by the lender's word."""
     frame = _with_defaults(frame, {"horizon_days": 30})
     staged = bulk.stage(session, "staged_label", frame)
-    account = Account.__table__
+    account = table_of(Account)
     columns: dict[str, Any] = {c: staged.c[c] for c in ("label", "outcome", "horizon_days")}
-    columns |= {"account_id": account.c.id, "observed_on": sa.literal(business_date, sa.Date()),
-                "matured_on": sa.literal(max(business_date, now.date()), sa.Date()), "origin": sa.literal("lender")}  # fmt: skip
-    bulk.upsert(session, TrainingLabel.__table__, staged, keys=("label", "account_id", "observed_on"), columns=columns,
-                update=("outcome",), origin=_by_account(staged, source))  # fmt: skip
+    columns |= {
+        "account_id": account.c.id,
+        "observed_on": sa.literal(business_date, sa.Date()),
+        "matured_on": sa.literal(max(business_date, now.date()), sa.Date()),
+        "origin": sa.literal("lender"),
+    }
+    bulk.upsert(
+        session,
+        table_of(TrainingLabel),
+        staged,
+        keys=("label", "account_id", "observed_on"),
+        columns=columns,
+        update=("outcome",),
+        origin=_by_account(staged, source),
+    )

@@ -20,9 +20,17 @@ CASH = ("payment", "writeoff_recovery")
 
 
 def record(
-    uow: UnitOfWork, *, case_id: int, account_id: int, amount_minor: int, due_on: date, business_date: date,
-    method: str = "transfer", made_by: str = "agent", attempt_id: int | None = None,
-) -> Promise:  # fmt: skip
+    uow: UnitOfWork,
+    *,
+    case_id: int,
+    account_id: int,
+    amount_minor: int,
+    due_on: date,
+    business_date: date,
+    method: str = "transfer",
+    made_by: str = "agent",
+    attempt_id: int | None = None,
+) -> Promise:
     """Record a promise on an account of a case; an open one on the same account is superseded."""
     uow.actor.require(Permission.CASE_WORK)
     session = uow.session
@@ -32,12 +40,12 @@ def record(
         raise NotFound("there is no such account on this case")
     if case.closed_on is not None:
         raise Conflict("the case is closed; nothing is overdue any more")
-    if not session.scalar(
-        sa.select(sa.exists().where(Episode.account_id == account_id, Episode.ended_on.is_(None)))
-    ):
+    if not session.scalar(sa.select(sa.exists().where(Episode.account_id == account_id, Episode.ended_on.is_(None)))):
         raise InvalidInput("this account is not overdue")
     numbers = parameters("promise")
-    terms = PromiseTerms(amount_minor, account.currency, due_on, method, numbers["grace_days"], numbers["tolerance_percent"])
+    terms = PromiseTerms(
+        amount_minor, account.currency, due_on, method, numbers["grace_days"], numbers["tolerance_percent"]
+    )
     check_terms(terms, arrears_minor=account.arrears_amount, as_of=business_date, longest_days=numbers["longest_days"])
     before = session.scalar(
         sa.select(Promise).where(Promise.account_id == account_id, Promise.status == PromiseStatus.OPEN)
@@ -47,17 +55,35 @@ def record(
         uow.record(case_id, EventKind.PROMISE_SUPERSEDED, {"promise_id": before.id})
         session.flush()  # frees the "one open promise" index before the next line takes it
     promise = Promise(
-        account_id=account_id, case_id=case_id, attempt_id=attempt_id, amount=amount_minor, currency=account.currency,
-        due_on=due_on, method=method, grace_days=terms.grace_days, tolerance_percent=terms.tolerance_percent,
-        status=PromiseStatus.OPEN, made_by=made_by, created_at=uow.now, created_on=business_date, paid_amount=0,
+        account_id=account_id,
+        case_id=case_id,
+        attempt_id=attempt_id,
+        amount=amount_minor,
+        currency=account.currency,
+        due_on=due_on,
+        method=method,
+        grace_days=terms.grace_days,
+        tolerance_percent=terms.tolerance_percent,
+        status=PromiseStatus.OPEN,
+        made_by=made_by,
+        created_at=uow.now,
+        created_on=business_date,
+        paid_amount=0,
         supersedes_id=before.id if before else None,
-    )  # fmt: skip
+    )
     session.add(promise)
     session.flush()  # the event names the promise
-    uow.record(case_id, EventKind.PROMISE_RECORDED, {
-        "promise_id": promise.id, "amount_minor": amount_minor, "currency": account.currency,
-        "due_on": due_on.isoformat(), "made_by": made_by,
-    })  # fmt: skip
+    uow.record(
+        case_id,
+        EventKind.PROMISE_RECORDED,
+        {
+            "promise_id": promise.id,
+            "amount_minor": amount_minor,
+            "currency": account.currency,
+            "due_on": due_on.isoformat(),
+            "made_by": made_by,
+        },
+    )
     return promise
 
 
@@ -83,8 +109,14 @@ def settle(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     counts: dict[str, int] = defaultdict(int)
     for promise in promises:
         pool = cash[promise.account_id]
-        terms = PromiseTerms(promise.amount, promise.currency, promise.due_on, promise.method, promise.grace_days,
-                             promise.tolerance_percent)  # fmt: skip
+        terms = PromiseTerms(
+            promise.amount,
+            promise.currency,
+            promise.due_on,
+            promise.method,
+            promise.grace_days,
+            promise.tolerance_percent,
+        )
         verdict = judge(terms, pool, created_on=promise.created_on, as_of=business_date)
         if verdict.status is PromiseStatus.KEPT:
             _consume(pool, promise.amount, promise.created_on)
@@ -94,9 +126,15 @@ def settle(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
         promise.status, promise.paid_amount = verdict.status, verdict.paid_minor
         promise.settled_on = None if verdict.status is PromiseStatus.OPEN else business_date
         counts[verdict.status.value] += 1
-        uow.record(promise.case_id, EventKind.PROMISE_JUDGED, {
-            "promise_id": promise.id, "status": verdict.status.value, "paid_minor": verdict.paid_minor,
-        })  # fmt: skip
+        uow.record(
+            promise.case_id,
+            EventKind.PROMISE_JUDGED,
+            {
+                "promise_id": promise.id,
+                "status": verdict.status.value,
+                "paid_minor": verdict.paid_minor,
+            },
+        )
     return {"judged": sum(counts.values()), **counts}
 
 
@@ -107,16 +145,22 @@ def _cash(uow: UnitOfWork, account_ids: set[int], before: date) -> dict[int, lis
         return pools
     back = aliased(Payment)
     undone = sa.exists().where(
-        back.reverses_ref == Payment.payment_ref, back.source == Payment.source,
+        back.reverses_ref == Payment.payment_ref,
+        back.source == Payment.source,
         back.kind.in_(("reversal", "chargeback")),
-    )  # fmt: skip
+    )
     open_accounts = sa.select(Promise.account_id).where(Promise.status.in_((PromiseStatus.OPEN, PromiseStatus.KEPT)))
     rows: Any = uow.session.execute(
         sa.select(Payment.account_id, Payment.amount, Payment.value_on)
-        .where(Payment.account_id.in_(open_accounts), Payment.kind.in_(CASH), Payment.status == "settled",
-               Payment.value_on < before, ~undone)
+        .where(
+            Payment.account_id.in_(open_accounts),
+            Payment.kind.in_(CASH),
+            Payment.status == "settled",
+            Payment.value_on < before,
+            ~undone,
+        )
         .order_by(Payment.value_on, Payment.id)
-    )  # fmt: skip
+    )
     for account_id, amount, value_on in rows:
         if account_id in account_ids:
             pools[account_id].append(Cash(amount, value_on))

@@ -16,8 +16,16 @@ def begin(
     """Open or resume the run of a slot; return its id and the steps done. Raise Conflict while another runs it."""
     run = uow.session.scalar(sa.select(JobRun).where(JobRun.job == job, JobRun.slot == slot).with_for_update())
     if run is None:
-        run = JobRun(job=job, slot=slot, business_date=business_date, status="running", steps=[], stats={},
-                     started_at=uow.now, attempts=1)  # fmt: skip
+        run = JobRun(
+            job=job,
+            slot=slot,
+            business_date=business_date,
+            status="running",
+            steps=[],
+            stats={},
+            started_at=uow.now,
+            attempts=1,
+        )
         uow.session.add(run)
         uow.session.flush()  # the caller needs the id; a twin fails here on the unique slot
         return run.id, frozenset()

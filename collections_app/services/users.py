@@ -51,11 +51,20 @@ def create_user(
 
 def set_password(uow: UnitOfWork, *, username: str, password: str) -> None:
     """Give a person a new password."""
+    _managed(uow, username).password_hash = _hash(password)
+
+
+def close_user(uow: UnitOfWork, *, username: str) -> None:
+    """Close a login. The row stays: history names it."""
+    _managed(uow, username).is_active = False
+
+
+def _managed(uow: UnitOfWork, username: str) -> User:
     uow.actor.require(Permission.USER_MANAGE)
     user = uow.session.scalar(sa.select(User).where(User.username == username.strip().lower()))
     if user is None:
         raise NotFound("there is no such login")
-    user.password_hash = _hash(password)
+    return user
 
 
 def authenticate(uow: UnitOfWork, username: str, password: str) -> Actor | None:

@@ -82,7 +82,10 @@ def _rank(agent: AgentCapacity, load: dict[int, int], value: dict[int, float]) -
 
 
 def _least_loaded(
-    heap: list[tuple[float, float, int]], by_id: dict[int, AgentCapacity], load: dict[int, int], value: dict[int, float]
+    heap: list[tuple[float, float, int]],
+    by_id: dict[int, AgentCapacity],
+    load: dict[int, int],
+    value: dict[int, float],
 ) -> int | None:
     """Return the agent with the least used capacity. Ranks go stale when another heap uses an agent: refresh on top."""
     while heap:

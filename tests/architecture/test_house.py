@@ -20,7 +20,9 @@ SOURCES = [p for room in ("collections_app", "strategies", "voice", "models") fo
 
 
 def test_the_import_contracts_hold() -> None:
-    run = subprocess.run([Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stdout
 
 
@@ -79,8 +81,18 @@ def test_every_code_of_the_catalogues_has_its_entry() -> None:
 
 def test_every_wrong_setting_is_named_at_once() -> None:
     with pytest.raises(NotConfigured) as refusal:
-        Settings.from_env({"ENVIRONMENT": "production", "SMS_GATEWAY": "twilio", "DAY_START": "25:00", "DAY_ZONE": "Mars"})
-    for name in ("SECRET_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM", "DAY_START", "DAY_ZONE", "CARRIER"):
+        Settings.from_env(
+            {"ENVIRONMENT": "production", "SMS_GATEWAY": "twilio", "DAY_START": "25:00", "DAY_ZONE": "Mars"}
+        )
+    for name in (
+        "SECRET_KEY",
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_AUTH_TOKEN",
+        "TWILIO_FROM",
+        "DAY_START",
+        "DAY_ZONE",
+        "CARRIER",
+    ):
         assert name in refusal.value.message
 
 

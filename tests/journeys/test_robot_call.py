@@ -18,9 +18,7 @@ from voice.telephony.simulator import ScriptedCallee, SimulatedCarrier, telephon
 pytestmark = pytest.mark.speech
 
 
-def test_a_robot_call_becomes_a_promise_a_recording_and_a_clean_check(
-    units: UnitsOfWork, tmp_path: Path
-) -> None:
+def test_a_robot_call_becomes_a_promise_a_recording_and_a_clean_check(units: UnitsOfWork, tmp_path: Path) -> None:
     blobs = BlobStore(tmp_path / "blobs")
     attempt_id = planned(units)
     carrier = SimulatedCarrier(lambda order: ScriptedCallee(PROMISE), synthesiser=telephone_pair)

@@ -5,7 +5,6 @@ C-card), six who fell overdue a week ago (one reminder, then the robot), and two
 """
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -89,9 +88,12 @@ class House:
         self.at(day, 17)
         carrier = SimulatedCarrier()
         return dispatch.dispatch_due(
-            self.units, gateway=ConsoleSmsGateway(self.sent, on_receipt=self._receipt), packs=self.packs, worker="w1",
+            self.units,
+            gateway=ConsoleSmsGateway(self.sent, on_receipt=self._receipt),
+            packs=self.packs,
+            worker="w1",
             robot=lambda attempt_id: robocalls.run_call(self.units, attempt_id=attempt_id, carrier=carrier),
-        )  # fmt: skip
+        )
 
     def _receipt(self, report: StatusReport) -> None:
         with self.units.begin() as uow:
@@ -107,13 +109,15 @@ class House:
 
 
 @pytest.fixture
-def house(units: UnitsOfWork, clock: FixedClock, tmp_path: Path) -> Iterator[House]:
+def house(units: UnitsOfWork, clock: FixedClock, tmp_path: Path) -> House:
     with units.begin() as uow:
         agent = make_agent(uow.session)
-        people = [make_user(uow.session, role=role, agent_id=agent.id if role is Role.AGENT else None)
-                  for role in (Role.AGENT, Role.SUPERVISOR, Role.SCHEDULER, Role.STRATEGIST)]  # fmt: skip
+        people = [
+            make_user(uow.session, role=role, agent_id=agent.id if role is Role.AGENT else None)
+            for role in (Role.AGENT, Role.SUPERVISOR, Role.SCHEDULER, Role.STRATEGIST)
+        ]
         actors = [Actor(u.id, u.username, u.role, u.agent_id) for u in people]
-    yield House(units, clock, tmp_path, *actors)
+    return House(units, clock, tmp_path, *actors)
 
 
 def overdue(names: list[str], since: date, *, arrears: int = 25_000) -> list[dict]:
@@ -127,8 +131,15 @@ def cycles(names: list[str], until: date) -> list[dict]:
         for month in range(1, 7):
             end = until - timedelta(days=30 * month)
             late = (number % 2) * (month < 4)
-            rows.append({"account_id": f"{name}-4417", "cycle_end_date": end.isoformat(), "cycles_past_due": late,
-                         "statement_amount": 100_000 + 10_000 * late, "paid_amount": 12_500 * (1 - late)})  # fmt: skip
+            rows.append(
+                {
+                    "account_id": f"{name}-4417",
+                    "cycle_end_date": end.isoformat(),
+                    "cycles_past_due": late,
+                    "statement_amount": 100_000 + 10_000 * late,
+                    "paid_amount": 12_500 * (1 - late),
+                }
+            )
     return rows
 
 
@@ -146,7 +157,10 @@ def test_one_row_goes_from_the_lenders_file_to_a_label_and_the_feed_upstream(hou
     good, bad = OLD[0::2], OLD[1::2]
     # One account of each half goes the other way, so that the card learns from a world with exceptions.
     good[0], bad[0] = bad[0], good[0]
-    house.day(LONG_AGO + timedelta(days=12), accounts=[account(f"{n}-4417", customer=n, due=None, arrears=0) for n in good])
+    house.day(
+        LONG_AGO + timedelta(days=12),
+        accounts=[account(f"{n}-4417", customer=n, due=None, arrears=0) for n in good],
+    )
     house.day(LATELY, accounts=overdue(bad, LONG_AGO - timedelta(days=1), arrears=50_000))
     assert house.count(t.Case, t.Case.close_reason == "cured") == 21
 
@@ -172,7 +186,9 @@ def test_one_row_goes_from_the_lenders_file_to_a_label_and_the_feed_upstream(hou
         contact_points=[point(n, f"+1512558{i:04d}") for i, n in enumerate(NEW)],
     )
     with house.units.database.reading() as session:
-        labels = dict(session.execute(sa.select(t.TrainingLabel.outcome, sa.func.count()).group_by(t.TrainingLabel.outcome)).all())
+        labels = dict(
+            session.execute(sa.select(t.TrainingLabel.outcome, sa.func.count()).group_by(t.TrainingLabel.outcome)).all()
+        )
     assert labels == {0: 21, 1: 21}
     trained = train_c_card(house.units, actor=house.strategist, models=house.models, min_events=5, threads=1)
     with house.units.begin(house.strategist) as uow:
@@ -180,8 +196,13 @@ def test_one_row_goes_from_the_lenders_file_to_a_label_and_the_feed_upstream(hou
 
     # 9-10. Today's campaigns: pausing holds every message, resuming lets them go, once.
     with house.units.database.reading() as session:
-        running = list(session.scalars(sa.select(t.Campaign.id).where(t.Campaign.status == CampaignStatus.RUNNING,
-                                                                      t.Campaign.business_date == TODAY)))  # fmt: skip
+        running = list(
+            session.scalars(
+                sa.select(t.Campaign.id).where(
+                    t.Campaign.status == CampaignStatus.RUNNING, t.Campaign.business_date == TODAY
+                )
+            )
+        )
     for campaign_id in running:
         with house.units.begin(house.scheduler) as uow:
             campaigns.pause(uow, campaign_id)
@@ -195,13 +216,22 @@ def test_one_row_goes_from_the_lenders_file_to_a_label_and_the_feed_upstream(hou
     assert house.count(t.RobotCall) == sent.get("called", 0) == 6
     # No attempt without an ALLOW at the moment of sending (domain brief §8.20).
     left = (t.ContactAttempt.status.in_((AttemptStatus.SENT, AttemptStatus.DELIVERED)),)
-    allowed = sa.exists().where(t.GateDecision.attempt_id == t.ContactAttempt.id, t.GateDecision.phase == "dispatch",
-                                t.GateDecision.decision == "ALLOW")  # fmt: skip
+    allowed = sa.exists().where(
+        t.GateDecision.attempt_id == t.ContactAttempt.id,
+        t.GateDecision.phase == "dispatch",
+        t.GateDecision.decision == "ALLOW",
+    )
     assert house.count(t.ContactAttempt, *left, ~allowed) == 0
 
     # A reply of STOP takes effect at once.
     with house.units.begin() as uow:
-        receipts.receive_message(uow, provider="console", provider_ref="in-1", sender="+15125580000", body="pls dont txt me anymore")
+        receipts.receive_message(
+            uow,
+            provider="console",
+            provider_ref="in-1",
+            sender="+15125580000",
+            body="pls dont txt me anymore",
+        )
     assert house.count(t.OptOut) == 1
 
     # 4-8. The next day: scores, queues, an assignment, each with its reason.
@@ -239,9 +269,19 @@ def test_one_row_goes_from_the_lenders_file_to_a_label_and_the_feed_upstream(hou
     assert feed["available_from"].max().date() <= later  # type: ignore[union-attr]
 
     # Running a finished day again changes nothing.
-    before = house.count(t.Decision), house.count(t.ContactAttempt), house.count(t.CaseEvent), house.count(t.JobRun)
+    before = (
+        house.count(t.Decision),
+        house.count(t.ContactAttempt),
+        house.count(t.CaseEvent),
+        house.count(t.JobRun),
+    )
     house.day(later)
-    assert before == (house.count(t.Decision), house.count(t.ContactAttempt), house.count(t.CaseEvent), house.count(t.JobRun))
+    assert before == (
+        house.count(t.Decision),
+        house.count(t.ContactAttempt),
+        house.count(t.CaseEvent),
+        house.count(t.JobRun),
+    )
 
 
 def customer_of(house: House, case_id: int) -> str:
@@ -255,21 +295,37 @@ def agent_speaks_and_gets_a_promise(house: House, day: date) -> t.Assignment:
     house.at(day, 18)
     with house.units.database.reading() as session:
         assignment = session.scalars(
-            sa.select(t.Assignment).join(t.QueueEntry, t.QueueEntry.case_id == t.Assignment.case_id)
-            .where(t.Assignment.agent_id == house.agent.agent_id, t.Assignment.to_at.is_(None),
-                   t.QueueEntry.removed_on.is_(None), t.QueueEntry.queue == "mid")
+            sa.select(t.Assignment)
+            .join(t.QueueEntry, t.QueueEntry.case_id == t.Assignment.case_id)
+            .where(
+                t.Assignment.agent_id == house.agent.agent_id,
+                t.Assignment.to_at.is_(None),
+                t.QueueEntry.removed_on.is_(None),
+                t.QueueEntry.queue == "mid",
+            )
             .order_by(t.QueueEntry.priority.desc())
-        ).first()  # fmt: skip
+        ).first()
         assert assignment is not None
         case = session.get_one(t.Case, assignment.case_id)
-        point_id = session.scalars(sa.select(t.ContactPoint.id).where(t.ContactPoint.customer_id == case.customer_id)).one()
+        point_id = session.scalars(
+            sa.select(t.ContactPoint.id).where(t.ContactPoint.customer_id == case.customer_id)
+        ).one()
         account_id = session.scalars(sa.select(t.Account.id).where(t.Account.customer_id == case.customer_id)).one()
     with house.units.begin(house.agent) as uow:
         attempt = contacting.start_agent_call(uow, case_id=case.id, contact_point_id=point_id, packs=house.packs)
         assert attempt.status is AttemptStatus.SENDING
-        outcomes.record_call(uow, attempt_id=attempt.id, outcome=Outcome.RPC, disposition=Disposition.PTP, talk_seconds=95)
-        promises.record(uow, case_id=case.id, account_id=account_id, amount_minor=50_000, due_on=day + timedelta(days=4),
-                        attempt_id=attempt.id, business_date=day)  # fmt: skip
+        outcomes.record_call(
+            uow, attempt_id=attempt.id, outcome=Outcome.RPC, disposition=Disposition.PTP, talk_seconds=95
+        )
+        promises.record(
+            uow,
+            case_id=case.id,
+            account_id=account_id,
+            amount_minor=50_000,
+            due_on=day + timedelta(days=4),
+            attempt_id=attempt.id,
+            business_date=day,
+        )
     return assignment
 
 
@@ -278,12 +334,22 @@ def threatening_call() -> PlantedCall:
 
 
 def the_recording_is_heard_and_reviewed(house: House, assignment: t.Assignment) -> None:
-    attempt_id = house.one(sa.select(t.ContactAttempt.id).where(t.ContactAttempt.case_id == assignment.case_id,
-                                                                t.ContactAttempt.actor_kind == "agent"))  # fmt: skip
+    attempt_id = house.one(
+        sa.select(t.ContactAttempt.id).where(
+            t.ContactAttempt.case_id == assignment.case_id, t.ContactAttempt.actor_kind == "agent"
+        )
+    )
     with house.units.begin() as uow:
-        recordings.store_recording(uow, house.blobs, audio=render(threatening_call()), channel_map=CHANNEL_MAP,
-                                   started_at=house.clock.now, attempt_id=attempt_id, case_id=assignment.case_id,
-                                   agent_id=assignment.agent_id)  # fmt: skip
+        recordings.store_recording(
+            uow,
+            house.blobs,
+            audio=render(threatening_call()),
+            channel_map=CHANNEL_MAP,
+            started_at=house.clock.now,
+            attempt_id=attempt_id,
+            case_id=assignment.case_id,
+            agent_id=assignment.agent_id,
+        )
     transcription.transcribe_pending(house.units, recogniser=VoskRecogniser(), blobs=house.blobs)
     quality.check_pending(house.units, checklist=load_checklist())
     finding = house.one(sa.select(t.Finding).where(t.Finding.rule_id == "threat_of_arrest"))
@@ -296,8 +362,11 @@ def the_recording_is_heard_and_reviewed(house: House, assignment: t.Assignment) 
 
 
 def test_a_day_that_died_is_resumed_where_it_stopped(house: House) -> None:
-    people = {"customers": [customer("C1")], "accounts": overdue(["C1"], TODAY - timedelta(days=5)),
-              "contact_points": [point("C1", "+15125559999")]}  # fmt: skip
+    people = {
+        "customers": [customer("C1")],
+        "accounts": overdue(["C1"], TODAY - timedelta(days=5)),
+        "contact_points": [point("C1", "+15125559999")],
+    }
     manifest = write_feed(house.folder, TODAY, **people)
     day = Day(TODAY, house.book, house.packs, house.models, (manifest, house.folder / "missing/manifest.json"))
     with pytest.raises(Exception, match="no such file"):

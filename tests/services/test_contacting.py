@@ -88,9 +88,7 @@ def test_an_automatic_step_becomes_a_running_campaign_with_one_planned_attempt_p
     assert all(a.account_ids for a in _attempts(units))
 
 
-def test_planning_twice_changes_nothing_and_a_case_added_later_joins(
-    units: UnitsOfWork, packs: PackLibrary
-) -> None:
+def test_planning_twice_changes_nothing_and_a_case_added_later_joins(units: UnitsOfWork, packs: PackLibrary) -> None:
     with units.begin() as uow:
         _treated(uow.session)
     _plan(units, packs)
@@ -160,9 +158,7 @@ def test_the_best_point_is_the_debtors_own_working_mobile_of_the_first_rank(
     assert [a.contact_point_id for a in _attempts(units)] == [best.id]
 
 
-def test_a_customer_without_a_usable_point_is_counted_as_unreachable(
-    units: UnitsOfWork, packs: PackLibrary
-) -> None:
+def test_a_customer_without_a_usable_point_is_counted_as_unreachable(units: UnitsOfWork, packs: PackLibrary) -> None:
     with units.begin() as uow:
         _decide(uow.session, make_case(uow.session), REMINDER)
     assert (_plan(units, packs)["unreachable"], _attempts(units)) == (1, [])
@@ -193,9 +189,7 @@ def test_a_step_that_needs_a_person_waits_as_a_draft(units: UnitsOfWork, packs: 
         assert campaigns.start(uow, campaign_id).status is CampaignStatus.RUNNING
 
 
-def test_an_unknown_template_stops_the_plan_and_names_the_step(
-    units: UnitsOfWork, packs: PackLibrary
-) -> None:
+def test_an_unknown_template_stops_the_plan_and_names_the_step(units: UnitsOfWork, packs: PackLibrary) -> None:
     with units.begin() as uow:
         _treated(uow.session, REMINDER | {"template": "nonsense"})
     with pytest.raises(InvalidInput, match=r"first_reminder.*nonsense"):
@@ -296,18 +290,14 @@ def test_checking_a_call_reads_only_and_says_why_and_when(
     case_id, point_id, _ = _assigned(units)
     with units.database.reading() as session:
         now = contacting.check_agent_calls(session, case_id=case_id, packs=packs, now=clock.now)
-        night = contacting.check_agent_call(
-            session, case_id=case_id, contact_point_id=point_id, packs=packs, now=NIGHT
-        )
+        night = contacting.check_agent_call(session, case_id=case_id, contact_point_id=point_id, packs=packs, now=NIGHT)
     assert {p: d.verdict for p, d in now.items()} == {point_id: Verdict.ALLOW}
     assert night.verdict is Verdict.DEFER
     assert night.next_eligible_at == datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
     assert _attempts(units) == []
 
 
-def test_a_call_in_flight_counts_for_the_next_check(
-    units: UnitsOfWork, packs: PackLibrary, clock: FixedClock
-) -> None:
+def test_a_call_in_flight_counts_for_the_next_check(units: UnitsOfWork, packs: PackLibrary, clock: FixedClock) -> None:
     case_id, point_id, agent = _assigned(units)
     with units.begin(agent) as uow:
         contacting.start_agent_call(uow, case_id=case_id, contact_point_id=point_id, packs=packs)

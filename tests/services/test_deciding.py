@@ -45,8 +45,9 @@ def reachable(units: UnitsOfWork, **over: object) -> int:
     with units.begin() as uow:
         customer = make_customer(uow.session, **{k: v for k, v in over.items() if k in ("language", "country")})
         make_point(uow.session, customer_id=customer.id)
-        case = make_case(uow.session, customer_id=customer.id,
-                         **{k: v for k, v in over.items() if k not in ("language", "country")})  # fmt: skip
+        case = make_case(
+            uow.session, customer_id=customer.id, **{k: v for k, v in over.items() if k not in ("language", "country")}
+        )
         return case.id
 
 
@@ -56,8 +57,9 @@ def test_a_case_moves_queue_when_its_facts_change_and_keeps_one_place(units: Uni
     assert queue_of(units, case_id) == "mid"
     with units.begin() as uow:
         case = uow.session.get_one(Case, case_id)
-        attempt = make_attempt(uow.session, case_id=case_id, channel=Channel.VOICE, mode=Mode.LIVE_AGENT,
-                               status=AttemptStatus.SENDING)  # fmt: skip
+        attempt = make_attempt(
+            uow.session, case_id=case_id, channel=Channel.VOICE, mode=Mode.LIVE_AGENT, status=AttemptStatus.SENDING
+        )
         record_call(uow, attempt_id=attempt.id, outcome=Outcome.RPC, disposition=Disposition.ATTORNEY)
         assert case.customer_id
     place(units)
@@ -103,8 +105,14 @@ def test_assigning_twice_changes_nothing_and_an_open_promise_is_never_moved(unit
             assignment.assign(uow, business_date=TODAY)
     with units.begin() as uow:
         account_id = uow.session.scalars(sa.text(f"SELECT account_id FROM episode WHERE case_id = {case_id}")).one()
-        promises.record(uow, case_id=case_id, account_id=account_id, amount_minor=100, due_on=TODAY + timedelta(days=6),
-                        business_date=TODAY)  # fmt: skip
+        promises.record(
+            uow,
+            case_id=case_id,
+            account_id=account_id,
+            amount_minor=100,
+            due_on=TODAY + timedelta(days=6),
+            business_date=TODAY,
+        )
     place(units)
     assert queue_of(units, case_id) == "waiting"
     with units.begin() as uow:
@@ -119,8 +127,14 @@ def test_treatment_leaves_a_promising_customer_in_peace(units: UnitsOfWork) -> N
     case_id = reachable(units, dpd=5)
     with units.begin() as uow:
         account_id = uow.session.scalars(sa.text(f"SELECT account_id FROM episode WHERE case_id = {case_id}")).one()
-        made = promises.record(uow, case_id=case_id, account_id=account_id, amount_minor=100,
-                               due_on=TODAY + timedelta(days=6), business_date=TODAY)  # fmt: skip
+        made = promises.record(
+            uow,
+            case_id=case_id,
+            account_id=account_id,
+            amount_minor=100,
+            due_on=TODAY + timedelta(days=6),
+            business_date=TODAY,
+        )
         assert made.status is PromiseStatus.OPEN
     with units.begin() as uow:
         assert treatment.plan(uow, business_date=TODAY, book=BOOK) == {"cases": 1, "none": 1}
@@ -129,12 +143,11 @@ def test_treatment_leaves_a_promising_customer_in_peace(units: UnitsOfWork) -> N
 @pytest.mark.parametrize("disposition", [d for d in Disposition if d is not Disposition.NONE])
 def test_what_the_customer_says_has_its_consequence(units: UnitsOfWork, disposition: Disposition) -> None:
 
-
-
     rule = DISPOSITIONS[disposition]
     with units.begin() as uow:
-        attempt = make_attempt(uow.session, channel=Channel.VOICE, mode=Mode.LIVE_AGENT, status=AttemptStatus.SENDING,
-                               dispatched_at=NOW)  # fmt: skip
+        attempt = make_attempt(
+            uow.session, channel=Channel.VOICE, mode=Mode.LIVE_AGENT, status=AttemptStatus.SENDING, dispatched_at=NOW
+        )
         record_call(uow, attempt_id=attempt.id, outcome=Outcome.RPC, disposition=disposition)
         case_id = attempt.case_id
     with units.database.reading() as session:

@@ -75,15 +75,12 @@ def _campaign(session: Session, **over: Any) -> t.Campaign:
     return campaign
 
 
-def _planned(
-    units: UnitsOfWork, number: int = 1, *, campaign: dict[str, Any] | None = None, **over: Any
-) -> list[int]:
+def _planned(units: UnitsOfWork, number: int = 1, *, campaign: dict[str, Any] | None = None, **over: Any) -> list[int]:
     """Make a running campaign with planned attempts of different customers; return the attempts' ids."""
     with units.begin() as uow:
         made = _campaign(uow.session, **(campaign or {}))
         rows = [
-            make_attempt(uow.session, campaign_id=made.id, template_id=made.template_id, **over)
-            for _ in range(number)
+            make_attempt(uow.session, campaign_id=made.id, template_id=made.template_id, **over) for _ in range(number)
         ]
         return [r.id for r in rows]
 
@@ -97,9 +94,7 @@ def _get(units: UnitsOfWork, attempt_id: int) -> t.ContactAttempt:
         return session.get_one(t.ContactAttempt, attempt_id)
 
 
-def test_a_due_attempt_is_sent_once_with_its_text_and_reference(
-    units: UnitsOfWork, packs: PackLibrary
-) -> None:
+def test_a_due_attempt_is_sent_once_with_its_text_and_reference(units: UnitsOfWork, packs: PackLibrary) -> None:
     (attempt_id,) = _planned(units)
     carrier = Carrier()
     assert _send(units, carrier, packs) == {"claimed": 1, "sent": 1}
@@ -160,18 +155,14 @@ def test_a_stop_flag_set_after_planning_is_the_last_word(units: UnitsOfWork, pac
     (attempt_id,) = _planned(units)
     with units.begin() as uow:
         customer_id = uow.session.get_one(t.ContactAttempt, attempt_id).customer_id
-        uow.session.add(
-            t.StopFlag(customer_id=customer_id, code=StopCode.BANKRUPTCY, set_at=NOW, set_by="test")
-        )
+        uow.session.add(t.StopFlag(customer_id=customer_id, code=StopCode.BANKRUPTCY, set_at=NOW, set_by="test"))
     carrier = Carrier()
     assert _send(units, carrier, packs) == {"denied": 1, "claimed": 0}
     assert (carrier.sent, _get(units, attempt_id).error_code) == ([], "HS-BANKRUPTCY")
 
 
 def _pay(session: Session, case: t.Case) -> None:
-    session.execute(
-        sa.update(t.Account).where(t.Account.customer_id == case.customer_id).values(arrears_amount=0)
-    )
+    session.execute(sa.update(t.Account).where(t.Account.customer_id == case.customer_id).values(arrears_amount=0))
 
 
 def _promise(session: Session, case: t.Case) -> None:
@@ -337,9 +328,7 @@ def test_an_agents_call_is_not_a_stale_claim(units: UnitsOfWork, clock: FixedClo
     assert dispatch.expire_stale_claims(units, older_than=timedelta(minutes=15)) == 0
 
 
-def test_an_uncertain_send_is_reconciled_by_asking_the_carrier(
-    units: UnitsOfWork, packs: PackLibrary
-) -> None:
+def test_an_uncertain_send_is_reconciled_by_asking_the_carrier(units: UnitsOfWork, packs: PackLibrary) -> None:
     (attempt_id,) = _planned(units)
     carrier = Carrier(answer=lambda _: GatewayUncertain("ReadTimeout", "no answer"))
     _send(units, carrier, packs)
@@ -354,9 +343,7 @@ def test_an_uncertain_send_is_reconciled_by_asking_the_carrier(
     )
 
 
-def test_a_receipt_that_overtakes_the_record_of_its_send_is_not_lost(
-    units: UnitsOfWork, packs: PackLibrary
-) -> None:
+def test_a_receipt_that_overtakes_the_record_of_its_send_is_not_lost(units: UnitsOfWork, packs: PackLibrary) -> None:
     (attempt_id,) = _planned(units)
 
     def deliver(report: StatusReport) -> None:
@@ -373,9 +360,7 @@ def test_robot_attempts_wait_without_a_robot_and_are_handed_over_claimed_with_on
     units: UnitsOfWork, packs: PackLibrary
 ) -> None:
     over: dict[str, Any] = {"channel": Channel.VOICE, "mode": Mode.AI_VOICE, "template_id": "reminder_call"}
-    (attempt_id,) = _planned(
-        units, campaign=over, channel=Channel.VOICE, mode=Mode.AI_VOICE, actor_kind="robot"
-    )
+    (attempt_id,) = _planned(units, campaign=over, channel=Channel.VOICE, mode=Mode.AI_VOICE, actor_kind="robot")
     assert _send(units, Carrier(), packs) == {}
     handed: list[tuple[int, AttemptStatus]] = []
 
@@ -388,9 +373,7 @@ def test_robot_attempts_wait_without_a_robot_and_are_handed_over_claimed_with_on
 
 def test_a_robot_that_breaks_leaves_an_uncertain_attempt(units: UnitsOfWork, packs: PackLibrary) -> None:
     over: dict[str, Any] = {"channel": Channel.VOICE, "mode": Mode.AI_VOICE, "template_id": "reminder_call"}
-    (attempt_id,) = _planned(
-        units, campaign=over, channel=Channel.VOICE, mode=Mode.AI_VOICE, actor_kind="robot"
-    )
+    (attempt_id,) = _planned(units, campaign=over, channel=Channel.VOICE, mode=Mode.AI_VOICE, actor_kind="robot")
 
     def robot(_called: int) -> None:
         raise RuntimeError("line lost")
@@ -399,9 +382,7 @@ def test_a_robot_that_breaks_leaves_an_uncertain_attempt(units: UnitsOfWork, pac
     assert _get(units, attempt_id).status is _S.UNCERTAIN
 
 
-def test_a_missing_required_value_denies_rather_than_sends_half_a_text(
-    units: UnitsOfWork, packs: PackLibrary
-) -> None:
+def test_a_missing_required_value_denies_rather_than_sends_half_a_text(units: UnitsOfWork, packs: PackLibrary) -> None:
     (attempt_id,) = _planned(units, campaign={"template_id": "promise_reminder@1"}, purpose="servicing")
     carrier = Carrier()
     _send(units, carrier, packs)

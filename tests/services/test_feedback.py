@@ -231,9 +231,7 @@ def test_nothing_known_after_the_day_appears(units: UnitsOfWork) -> None:
         call(session, case, tomorrow, Outcome.RPC, disposition=Disposition.HARDSHIP)
         call(session, case, day(6), Outcome.RPC, disposition=Disposition.HARDSHIP, settled_at=at(tomorrow))
         confirmed_finding(session, attempt, tomorrow, "Q01")
-        session.add(
-            t.StopFlag(customer_id=case.customer_id, code=StopCode.COMPLAINT, set_at=at(tomorrow), set_by="x")
-        )
+        session.add(t.StopFlag(customer_id=case.customer_id, code=StopCode.COMPLAINT, set_at=at(tomorrow), set_by="x"))
         for row in session.query(t.Promise):
             row.status, row.settled_on = PromiseStatus.KEPT, tomorrow
         for episode in session.query(t.Episode):
@@ -248,9 +246,7 @@ def test_nothing_known_after_the_day_appears(units: UnitsOfWork) -> None:
     # The call of day 6 was placed by then, so it counts as an attempt; its outcome was not yet told.
     assert after["n_attempts"].to_list() == [2]
     unmoved = [c for c in before.columns if c != "n_attempts"]
-    assert_frame_equal(
-        after.select(unmoved).drop("available_from"), before.select(unmoved).drop("available_from")
-    )
+    assert_frame_equal(after.select(unmoved).drop("available_from"), before.select(unmoved).drop("available_from"))
     assert after["available_from"].dt.date().max() <= AS_OF
     assert later.height == 2
     assert later.row(0, named=True)["qa_flags"] == ["Q01"]

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from collections_app.db.tables import Account, Case, Consent, ContactPoint, Customer, Episode, FeedBatch, QuarantinedRow
+from collections_app.db.tables import (
+    Account,
+    Case,
+    Consent,
+    ContactPoint,
+    Customer,
+    Episode,
+    FeedBatch,
+    QuarantinedRow,
+)
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.cases import CaseStage, EpisodeEnd
 from collections_app.domain.errors import InvalidInput
@@ -29,13 +38,16 @@ def load(units: UnitsOfWork, manifest: Path, day: date = DAY) -> ImportResult:
 
 def test_a_feed_opens_episodes_and_one_case_per_customer(units: UnitsOfWork, tmp_path: Path) -> None:
     manifest = write_feed(
-        tmp_path, DAY,
+        tmp_path,
+        DAY,
         customers=[customer("C1"), customer("C2", full_name="", regions="US-MA|US-CA", zones="")],
-        accounts=[account("A1", customer="C1", due=DAY - timedelta(days=5), arrears=10_000),
-                  account("A2", customer="C1", due=DAY - timedelta(days=40), arrears=20_000),
-                  account("A3", customer="C2", due=None, arrears=0)],
+        accounts=[
+            account("A1", customer="C1", due=DAY - timedelta(days=5), arrears=10_000),
+            account("A2", customer="C1", due=DAY - timedelta(days=40), arrears=20_000),
+            account("A3", customer="C2", due=None, arrears=0),
+        ],
         contact_points=[point("C1", "+15125550001")],
-    )  # fmt: skip
+    )
     result = load(units, manifest)
     assert (result.rows, result.accounts_new, result.episodes_opened) == (6, 3, 2)
     with units.database.reading() as session:
@@ -48,12 +60,19 @@ def test_a_feed_opens_episodes_and_one_case_per_customer(units: UnitsOfWork, tmp
 
 def test_the_same_file_twice_changes_nothing(units: UnitsOfWork, tmp_path: Path) -> None:
     manifest = write_feed(
-        tmp_path, DAY, customers=[customer("C1")],
+        tmp_path,
+        DAY,
+        customers=[customer("C1")],
         accounts=[account("A1", customer="C1", due=DAY - timedelta(days=5), arrears=10_000)],
-    )  # fmt: skip
+    )
     load(units, manifest)
     again = load(units, manifest)
-    assert (again.accounts_new, again.accounts_updated, again.episodes_opened, again.unchanged) == (0, 0, 0, 2)
+    assert (again.accounts_new, again.accounts_updated, again.episodes_opened, again.unchanged) == (
+        0,
+        0,
+        0,
+        2,
+    )
     with units.database.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(FeedBatch)) == 2
 
@@ -93,8 +112,9 @@ def test_few_bad_rows_are_quarantined_and_the_rest_is_loaded(units: UnitsOfWork,
 
 
 def test_too_many_bad_rows_refuse_everything(units: UnitsOfWork, tmp_path: Path) -> None:
-    manifest = write_feed(tmp_path, DAY, customers=[customer("C1")],
-                          accounts=[account("A1", customer="C1", due=None, arrears=-1)])  # fmt: skip
+    manifest = write_feed(
+        tmp_path, DAY, customers=[customer("C1")], accounts=[account("A1", customer="C1", due=None, arrears=-1)]
+    )
     with pytest.raises(InvalidInput, match=r"line 2, column 'arrears_total' is negative"):
         load(units, manifest)
     with units.database.reading() as session:
@@ -109,9 +129,12 @@ def test_an_account_of_an_unknown_customer_is_refused(units: UnitsOfWork, tmp_pa
 
 @pytest.mark.parametrize(
     ("key", "value", "says"),
-    [("rows", 5, "1 rows, the manifest says 5"), ("sha256", "0" * 64, "the digest differs"),
-     ("sums", {"arrears_total": 7}, "sums to 10000, the manifest says 7")],
-)  # fmt: skip
+    [
+        ("rows", 5, "1 rows, the manifest says 5"),
+        ("sha256", "0" * 64, "the digest differs"),
+        ("sums", {"arrears_total": 7}, "sums to 10000, the manifest says 7"),
+    ],
+)
 def test_a_file_that_breaks_its_manifest_is_refused(
     units: UnitsOfWork, tmp_path: Path, key: str, value: object, says: str
 ) -> None:
@@ -124,7 +147,10 @@ def test_a_file_that_breaks_its_manifest_is_refused(
 
 
 def test_the_quality_of_a_number_survives_the_next_feed(units: UnitsOfWork, tmp_path: Path) -> None:
-    load(units, write_feed(tmp_path, DAY, customers=[customer("C1")], contact_points=[point("C1", "+15125550001")]))
+    load(
+        units,
+        write_feed(tmp_path, DAY, customers=[customer("C1")], contact_points=[point("C1", "+15125550001")]),
+    )
     with units.begin() as uow:
         uow.session.scalars(sa.select(ContactPoint)).one().quality = "disconnected"
     tomorrow = DAY + timedelta(days=1)

@@ -28,8 +28,14 @@ def account_of(units: UnitsOfWork, case: Case) -> Account:
 
 def promise(units: UnitsOfWork, case: Case, *, amount: int = 20_000, due: date = DUE) -> int:
     with units.begin() as uow:
-        return promises.record(uow, case_id=case.id, account_id=account_of(units, case).id, amount_minor=amount,
-                               due_on=due, business_date=TODAY).id  # fmt: skip
+        return promises.record(
+            uow,
+            case_id=case.id,
+            account_id=account_of(units, case).id,
+            amount_minor=amount,
+            due_on=due,
+            business_date=TODAY,
+        ).id
 
 
 def pay(units: UnitsOfWork, case: Case, amount: int, on: date, **over: object) -> None:
@@ -37,14 +43,33 @@ def pay(units: UnitsOfWork, case: Case, amount: int, on: date, **over: object) -
     with units.begin() as uow:
         count = uow.session.scalar(sa.select(sa.func.count()).select_from(Payment)) or 0
 
-
-        batch = FeedBatch(source="test", entity="payments", mapping="m", mapping_version=1, business_date=on,
-                          file_name="f", sha256=str(count), rows=1, accepted=1, quarantined=0, unchanged=0,
-                          imported_at=uow.now)  # fmt: skip
+        batch = FeedBatch(
+            source="test",
+            entity="payments",
+            mapping="m",
+            mapping_version=1,
+            business_date=on,
+            file_name="f",
+            sha256=str(count),
+            rows=1,
+            accepted=1,
+            quarantined=0,
+            unchanged=0,
+            imported_at=uow.now,
+        )
         uow.session.add(batch)
         uow.session.flush()
-        values = {"source": "test", "payment_ref": f"P{count}", "account_id": account.id, "batch_id": batch.id,
-                  "amount": amount, "currency": "USD", "kind": "payment", "status": "settled", "value_on": on}  # fmt: skip
+        values = {
+            "source": "test",
+            "payment_ref": f"P{count}",
+            "account_id": account.id,
+            "batch_id": batch.id,
+            "amount": amount,
+            "currency": "USD",
+            "kind": "payment",
+            "status": "settled",
+            "value_on": on,
+        }
         uow.session.add(Payment(**(values | over)))
 
 
@@ -97,9 +122,13 @@ def test_a_new_promise_supersedes_the_open_one(units: UnitsOfWork, case: Case) -
 
 @pytest.mark.parametrize(
     ("amount", "due", "says"),
-    [(0, DUE, "more than zero"), (30_000, DUE, "more than what is overdue"), (1, TODAY - timedelta(days=1), "in the past"),
-     (1, TODAY + timedelta(days=60), "more than 14 days away")],
-)  # fmt: skip
+    [
+        (0, DUE, "more than zero"),
+        (30_000, DUE, "more than what is overdue"),
+        (1, TODAY - timedelta(days=1), "in the past"),
+        (1, TODAY + timedelta(days=60), "more than 14 days away"),
+    ],
+)
 def test_terms_that_nobody_should_record_are_refused(
     units: UnitsOfWork, case: Case, amount: int, due: date, says: str
 ) -> None:
@@ -130,7 +159,8 @@ def test_the_other_account_of_the_customer_keeps_its_own_promise(units: UnitsOfW
         make_episode(uow.session, account_id=other.id, case_id=case.id)
         other_id = other.id
     with units.begin() as uow:
-        twin = promises.record(uow, case_id=case.id, account_id=other_id, amount_minor=1_000, due_on=DUE,
-                               business_date=TODAY).id  # fmt: skip
+        twin = promises.record(
+            uow, case_id=case.id, account_id=other_id, amount_minor=1_000, due_on=DUE, business_date=TODAY
+        ).id
     with units.database.reading() as session:
         assert {session.get_one(Promise, i).status for i in (made, twin)} == {PromiseStatus.OPEN}

@@ -246,9 +246,7 @@ def test_the_confirmation_leaves_through_the_gate_exactly_once_and_nothing_after
     assert _dispatch(units, packs) == []
 
 
-def test_a_confirmation_that_is_late_is_not_sent(
-    units: UnitsOfWork, packs: PackLibrary, clock: FixedClock
-) -> None:
+def test_a_confirmation_that_is_late_is_not_sent(units: UnitsOfWork, packs: PackLibrary, clock: FixedClock) -> None:
     _, _, number = _customer(units)
     _write(units, number, "STOP")
     clock.now += timedelta(minutes=6)

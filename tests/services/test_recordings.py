@@ -150,13 +150,9 @@ def test_a_breach_is_flagged_shown_and_judged(units: UnitsOfWork, blobs: BlobSto
         assert list_flagged_recordings(session) == []
         (done,) = list_flagged_recordings(session, status=ReviewState.DONE)
         page = get_review_page(session, recording_id)
-        event = session.scalars(
-            sa.select(t.CaseEvent).where(t.CaseEvent.kind == EventKind.REVIEW_GIVEN)
-        ).one()
+        event = session.scalars(sa.select(t.CaseEvent).where(t.CaseEvent.kind == EventKind.REVIEW_GIVEN)).one()
     assert done.verdicts == 1
-    assert [(r.verdict, r.comment, r.mode) for r in page.findings[0].reviews] == [
-        ("confirmed", "yes", "triage")
-    ]
+    assert [(r.verdict, r.comment, r.mode) for r in page.findings[0].reviews] == [("confirmed", "yes", "triage")]
     assert event.payload["item_code"] == "Q08"
 
 

@@ -88,10 +88,7 @@ def test_a_promise_that_the_house_refuses_stays_on_the_call(units: UnitsOfWork, 
     robocalls.run_call(units, attempt_id=attempt_id, carrier=PaidMeanwhile())
     with units.database.reading() as session:
         assert session.scalars(sa.select(t.Promise)).all() == []
-        assert (
-            "more than what is overdue"
-            in session.scalars(sa.select(t.RobotCall)).one().result["promise_refused"]
-        )
+        assert "more than what is overdue" in session.scalars(sa.select(t.RobotCall)).one().result["promise_refused"]
 
 
 @pytest.mark.parametrize(
@@ -112,9 +109,7 @@ def test_a_robot_that_cannot_speak_properly_does_not_dial(
     [(CallStatus.PLACED, AttemptStatus.SENT), (CallStatus.REFUSED, AttemptStatus.FAILED),
      (CallStatus.UNCERTAIN, AttemptStatus.UNCERTAIN)],
 )  # fmt: skip
-def test_a_real_carriers_answer_is_kept(
-    units: UnitsOfWork, status: CallStatus, expected: AttemptStatus
-) -> None:
+def test_a_real_carriers_answer_is_kept(units: UnitsOfWork, status: CallStatus, expected: AttemptStatus) -> None:
     class Carrier:
         name = "twilio"
 
@@ -129,9 +124,7 @@ def test_a_real_carriers_answer_is_kept(
 
 def say(units: UnitsOfWork, attempt_id: int, heard: str | None, *, machine: bool = False) -> Xml.Element:
     with units.begin() as uow:
-        text = robocalls.next_turn(
-            uow, attempt_id=attempt_id, heard=heard, action_url=URL, answered_by_machine=machine
-        )
+        text = robocalls.next_turn(uow, attempt_id=attempt_id, heard=heard, action_url=URL, answered_by_machine=machine)
     return Xml.fromstring(text)
 
 

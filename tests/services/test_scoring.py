@@ -85,9 +85,7 @@ def scores(units: UnitsOfWork) -> list[t.Score]:
         return list(session.scalars(sa.select(t.Score).order_by(t.Score.case_id, t.Score.business_date)))
 
 
-def test_without_a_champion_nothing_is_scored_and_the_reason_is_given(
-    units: UnitsOfWork, models: ModelStore
-) -> None:
+def test_without_a_champion_nothing_is_scored_and_the_reason_is_given(units: UnitsOfWork, models: ModelStore) -> None:
     open_case(units, 5)
     assert score(units, models) == {"scored": 0, "reason": "no approved c-card: train one and approve it"}
 
@@ -131,9 +129,7 @@ def test_a_later_customer_has_fewer_points(units: UnitsOfWork, models: ModelStor
     assert by_case[safe].band < by_case[risky].band
 
 
-def test_scoring_twice_adds_nothing_but_new_cases_join_the_run(
-    units: UnitsOfWork, models: ModelStore
-) -> None:
+def test_scoring_twice_adds_nothing_but_new_cases_join_the_run(units: UnitsOfWork, models: ModelStore) -> None:
     crown(units, models)
     open_case(units, 5)
     assert score(units, models)["scored"] == 1

@@ -40,9 +40,7 @@ def test_a_candidate_is_registered_with_its_card_and_training_again_adds_nothing
         assert get_model(session, "c-card", first.version).card["test"]["auc"] > 0.6
 
 
-def test_a_customer_is_wholly_in_training_or_wholly_in_the_test(
-    units: UnitsOfWork, models: ModelStore
-) -> None:
+def test_a_customer_is_wholly_in_training_or_wholly_in_the_test(units: UnitsOfWork, models: ModelStore) -> None:
     make_labelled_book(units, rows=600)
     with units.database.reading() as session:
         rows = training.matured_labels(session, label="bad_30d", source=None, until=units.clock().date())
@@ -166,9 +164,7 @@ def test_a_research_file_is_learnt_from_without_becoming_cases(
         assert session.scalar(sa.select(sa.func.count()).select_from(t.ModelVersion)) == 1
 
 
-def test_scoring_a_past_date_sees_the_frame_that_was_trained_on(
-    units: UnitsOfWork, models: ModelStore
-) -> None:
+def test_scoring_a_past_date_sees_the_frame_that_was_trained_on(units: UnitsOfWork, models: ModelStore) -> None:
     make_labelled_book(units, rows=200)
     with units.database.reading() as session:
         rows = training.matured_labels(session, label="bad_30d", source=None, until=units.clock().date())
@@ -180,9 +176,7 @@ def test_scoring_a_past_date_sees_the_frame_that_was_trained_on(
 
 
 @pytest.mark.real_data
-def test_the_card_reaches_the_baseline_on_the_real_book(
-    units: UnitsOfWork, models: ModelStore, shared: Path
-) -> None:
+def test_the_card_reaches_the_baseline_on_the_real_book(units: UnitsOfWork, models: ModelStore, shared: Path) -> None:
     folder = shared / "data" / "uci_taiwan_default"
     model = training.train_from_file(
         units, actor=SYSTEM, models=models, path=folder / "UCI_Credit_Card.csv",

@@ -5,16 +5,23 @@ from hypothesis import strategies as st
 
 from strategies.allocation.balanced import AgentCapacity, CaseToAssign, assign
 
-AGENTS = st.lists(
-    st.tuples(st.sets(st.sampled_from(["card", "instalment"]), min_size=1), st.sets(st.sampled_from(["en", "zh"]), min_size=1),
-              st.integers(0, 6), st.integers(0, 3)),
-    max_size=6,
-).map(lambda rows: [AgentCapacity(n, frozenset(s), frozenset(lang), cap, load) for n, (s, lang, cap, load) in enumerate(rows)])  # fmt: skip
+SKILLS = st.sets(st.sampled_from(["card", "instalment"]), min_size=1)
+LANGUAGES = st.sets(st.sampled_from(["en", "zh"]), min_size=1)
+AGENTS = st.lists(st.tuples(SKILLS, LANGUAGES, st.integers(0, 6), st.integers(0, 3)), max_size=6).map(
+    lambda rows: [
+        AgentCapacity(n, frozenset(skills), frozenset(languages), capacity, load)
+        for n, (skills, languages, capacity, load) in enumerate(rows)
+    ]
+)
 CASES = st.lists(
-    st.tuples(st.sampled_from(["card", "instalment", "micro"]), st.sampled_from(["en", "zh"]), st.integers(0, 9),
-              st.one_of(st.none(), st.integers(0, 7))),
+    st.tuples(
+        st.sampled_from(["card", "instalment", "micro"]),
+        st.sampled_from(["en", "zh"]),
+        st.integers(0, 9),
+        st.one_of(st.none(), st.integers(0, 7)),
+    ),
     max_size=30,
-).map(lambda rows: [CaseToAssign(n, s, lang, float(v), o) for n, (s, lang, v, o) in enumerate(rows)])  # fmt: skip
+).map(lambda rows: [CaseToAssign(n, s, lang, float(v), o) for n, (s, lang, v, o) in enumerate(rows)])
 
 
 @given(CASES, AGENTS)
@@ -36,13 +43,16 @@ def test_no_capacity_skill_or_language_is_crossed_and_no_case_is_lost(
 
 
 @given(CASES, AGENTS)
-def test_a_case_waits_only_when_no_suitable_agent_has_room(cases: list[CaseToAssign], agents: list[AgentCapacity]) -> None:
+def test_a_case_waits_only_when_no_suitable_agent_has_room(
+    cases: list[CaseToAssign], agents: list[AgentCapacity]
+) -> None:
     results = assign(cases, agents)
     load = {a.agent_id: a.load + sum(r.agent_id == a.agent_id for r in results) for a in agents}
     for case, result in zip(cases, results, strict=True):
         if result.agent_id is None:
             assert not any(
-                case.skill in a.skills and case.language in a.languages and load[a.agent_id] < a.capacity for a in agents
+                case.skill in a.skills and case.language in a.languages and load[a.agent_id] < a.capacity
+                for a in agents
             )
 
 

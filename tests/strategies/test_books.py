@@ -42,7 +42,10 @@ def test_an_example_that_another_row_decides_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda d: {**d, "rows": [{**d["rows"][0], "when": {"mood": 1}}, *d["rows"][1:]]}, "unknown fact 'mood'"),
+        (
+            lambda d: {**d, "rows": [{**d["rows"][0], "when": {"mood": 1}}, *d["rows"][1:]]},
+            "unknown fact 'mood'",
+        ),
         (lambda d: {**d, "rows": [d["rows"][0], *d["rows"]]}, "id Q-STOPPED is used twice"),
         (lambda d: {**d, "rows": d["rows"][:-1]}, "catch-all"),
         (lambda d: {**d, "rows": [{k: v for k, v in d["rows"][0].items() if k != "why"}]}, "missing why"),
@@ -81,6 +84,7 @@ def test_a_case_alone_is_decided_as_in_the_whole_book(cases: list[dict]) -> None
 
 def plain(when: dict, facts: dict) -> bool:
     """The meaning of a condition, written straight from its definition."""
+
     def holds(value: object, wanted: object) -> bool:
         if wanted is None:
             return value is None

@@ -66,9 +66,7 @@ def test_a_rule_before_its_day_does_not_exist(tmp_path: Path) -> None:
         ("2026-03-01: 1}", "2026-03-01: -1}", "'limit' must be a whole number"),
     ],
 )
-def test_a_mistake_is_named_by_file_line_and_rule(
-    tmp_path: Path, wrong: str, right: str, message: str
-) -> None:
+def test_a_mistake_is_named_by_file_line_and_rule(tmp_path: Path, wrong: str, right: str, message: str) -> None:
     assert wrong in PACK
     with pytest.raises(PackError, match=message):
         load_packs(write(tmp_path, PACK.replace(wrong, right, 1)))

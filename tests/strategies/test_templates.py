@@ -23,9 +23,7 @@ def _library(tmp_path: Path, **over: object) -> None:
         "contains": ["opt_out"], "why": "a test",
         "bodies": {"en-US": "{brand}: hello. Reply STOP to opt out."},
     } | over  # fmt: skip
-    (tmp_path / BLOCKS_FILE).write_text(
-        (DEFAULT_TEMPLATES / BLOCKS_FILE).read_text(encoding="utf-8"), encoding="utf-8"
-    )
+    (tmp_path / BLOCKS_FILE).write_text((DEFAULT_TEMPLATES / BLOCKS_FILE).read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "sample.yaml").write_text(yaml.safe_dump(row, allow_unicode=True), encoding="utf-8")
     load_templates(tmp_path)
 
@@ -58,17 +56,13 @@ def test_a_customer_is_written_to_in_their_own_tongue_or_in_the_default() -> Non
 
 
 def test_a_block_that_the_gate_requires_is_appended() -> None:
-    body = default_templates().render(
-        "opt_out_confirmation", language="en-US", values=VALUES, required=("opt_out",)
-    )
+    body = default_templates().render("opt_out_confirmation", language="en-US", values=VALUES, required=("opt_out",))
     assert body.endswith("Reply STOP to opt out.")
 
 
 def test_a_required_block_without_a_text_is_refused_rather_than_left_out() -> None:
     with pytest.raises(TemplateError, match="mini_miranda"):
-        default_templates().render(
-            "payment_reminder", language="en-US", values=VALUES, required=("mini_miranda",)
-        )
+        default_templates().render("payment_reminder", language="en-US", values=VALUES, required=("mini_miranda",))
 
 
 def test_a_licence_is_shown_where_the_gate_requires_it_and_its_lack_is_a_refusal() -> None:

@@ -147,5 +147,3 @@ class Episode(Base):
     max_dpd: Mapped[int]
     ended_on: Mapped[date | None]
     end_reason: Mapped[EpisodeEnd | None] = mapped_column(EnumText(EpisodeEnd))
-
-

@@ -114,9 +114,7 @@ class Count(Rule):
     def _is_free(self, reading: Reading) -> bool:
         """Tell whether a consent on the point lifts the limit."""
         free = self.free_with
-        return free is not None and any(
-            c.kind in free and is_given(c, reading.now) for c in reading.point.consents
-        )
+        return free is not None and any(c.kind in free and is_given(c, reading.now) for c in reading.point.consents)
 
     def _countable(self, reading: Reading) -> list[Touch]:
         if not self.direct_consent_days or not reading.direct_consents:

@@ -31,18 +31,14 @@ def evaluate(facts: GateInput, pack: RulePack, now: datetime, *, law_only: bool 
         verdict=verdict,
         hits=hits,
         next_eligible_at=eligible,
-        required_content=tuple(
-            dict.fromkeys(rule.content for rule in shape.disclosures if rule.is_due(reading))
-        ),
+        required_content=tuple(dict.fromkeys(rule.content for rule in shape.disclosures if rule.is_due(reading))),
         local_times=reading.local_times(),
         pack_version=pack.version,
         counters=reading.counters,
     )
 
 
-def _judge(
-    hits: tuple[RuleHit, ...], hours: tuple[TimeRule, ...], reading: Reading
-) -> tuple[Verdict, datetime | None]:
+def _judge(hits: tuple[RuleHit, ...], hours: tuple[TimeRule, ...], reading: Reading) -> tuple[Verdict, datetime | None]:
     if not hits:
         return Verdict.ALLOW, None
     if any(hit.verdict is Verdict.DENY for hit in hits):

@@ -59,10 +59,7 @@ class Reading:
         person = _person(self.point)
         self.not_person = {p.id for p in facts.points if _person(p) != person}
         self.direct_consents = [
-            (p.id, c)
-            for p in facts.points
-            for c in p.consents
-            if c.kind == "prior_express" and c.given_to == COLLECTOR
+            (p.id, c) for p in facts.points for c in p.consents if c.kind == "prior_express" and c.given_to == COLLECTOR
         ]
         self.counters: dict[str, int] = {}
         self._starts: dict[tuple[Clock, int], datetime] = {}

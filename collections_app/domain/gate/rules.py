@@ -138,9 +138,7 @@ class RulePack:
         )  # fmt: skip
         shape = self._shapes.get(key)
         if shape is None:
-            rules = tuple(
-                r for r in (self.binding if law_only else self.rules) if r.scope.covers(proposal, point)
-            )
+            rules = tuple(r for r in (self.binding if law_only else self.rules) if r.scope.covers(proposal, point))
             shape = _Shape(
                 judging=tuple(r for r in rules if not isinstance(r, Disclosure)),
                 hours=tuple(r for r in rules if isinstance(r, TimeRule)),
