@@ -57,7 +57,8 @@ def translate(field: Field, raw: pl.Expr) -> tuple[pl.Expr, str]:
 def _amount(raw: pl.Expr, currency: str, *, rounded: bool) -> pl.Expr:
     places = exponent(currency)
     if rounded:
-        return (raw.cast(pl.Float64, strict=False) * 10**places).round().cast(pl.Int64, strict=False)
+        near: pl.Expr = (raw.cast(pl.Float64, strict=False) * 10**places).round().cast(pl.Int64, strict=False)
+        return near
     pattern = rf"^(-?)(\d{{1,15}})(?:\.(\d{{0,{places}}})0*)?$" if places else r"^(-?)(\d{1,15})(?:\.0*)?$"
     whole = raw.str.extract(pattern, 2).cast(pl.Int64, strict=False)
     cents = (
