@@ -145,8 +145,7 @@ class Replay:
         if not reports:
             return
         with self.units.begin() as uow:
-            for report in reports:
-                self.totals["receipts"] += receipts.apply_receipt(uow, report)
+            self.totals["receipts"] += receipts.apply_receipts(uow, reports)
         with self.units.database.reading() as session:
             sent = desks.touches(session, source=SOURCE, from_at=now, to_at=now + timedelta(minutes=1))
         texted = sent.filter(pl.col("channel") == "sms").unique("customer_ref", maintain_order=True)
