@@ -1,6 +1,6 @@
 """The composition root of the web: settings in, a Flask app out."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from collections_app.config import Settings
 from collections_app.db.session import Database
-from collections_app.db.unit_of_work import Clock, UnitsOfWork, system_clock
+from collections_app.db.unit_of_work import Clock, UnitsOfWork, clock_from
 from collections_app.gateways.blobs import BlobStore
 from collections_app.web import access, backend, errors, formatting, page
 from collections_app.web.auth.throttle import Throttle
@@ -67,7 +67,7 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
     packs = Path(settings.rule_packs) if settings.rule_packs else DEFAULT_PACKS
     app.extensions[backend.NAME] = Backend(
         settings=settings,
-        units=UnitsOfWork(database or Database(settings.database_url), clock or system_clock),
+        units=UnitsOfWork(database or Database(settings.database_url), clock or _clock(settings)),
         packs=load_packs(packs),
         blobs=BlobStore(settings.var_dir / "blobs"),
         zone=ZoneInfo(settings.day_zone),
@@ -83,6 +83,10 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     _add_headers(app, is_production=is_production)
     return app
+
+
+def _clock(settings: Settings) -> Clock:
+    return clock_from(datetime.fromisoformat(settings.demo_clock) if settings.demo_clock else None)
 
 
 def _add_headers(app: Flask, *, is_production: bool) -> None:

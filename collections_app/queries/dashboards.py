@@ -94,9 +94,7 @@ class StageRow:
 def get_agent_day(session: Session, actor: Actor, day: WorkDay) -> AgentDay:
     """Return the agent's own day."""
     since, today = day.since, day.today
-    mine = sa.select(Assignment.case_id).where(
-        Assignment.to_at.is_(None), Assignment.agent_id == actor.agent_id
-    )
+    mine = sa.select(Assignment.case_id).where(Assignment.to_at.is_(None), Assignment.agent_id == actor.agent_id)
     attempts = session.execute(
         sa.select(ContactAttempt.case_id, ContactAttempt.outcome).where(
             ContactAttempt.actor_kind == "agent",
@@ -116,7 +114,7 @@ def get_agent_day(session: Session, actor: Actor, day: WorkDay) -> AgentDay:
     matured = _matured(session, mine, today)
     made = sa.select(sa.func.count()).where(Promise.case_id.in_(mine), Promise.created_at >= since)
     return AgentDay(
-        cases=session.scalar(sa.select(sa.func.count()).select_from(mine.subquery())) or 0,
+        cases=session.scalar(sa.select(sa.func.count(Case.id)).where(Case.id.in_(mine), Case.closed_on.is_(None))) or 0,
         to_do=len(workable - worked),
         calls=len(attempts),
         conversations=sum(a.outcome is not None and OUTCOMES[a.outcome].conversation for a in attempts),
@@ -185,9 +183,7 @@ def get_review_day(session: Session, *, since: datetime) -> ReviewDay:
     whole_call = sa.exists().where(Review.recording_id == Recording.id, Review.finding_id.is_(None))
     judged = sa.exists().where(Review.finding_id == Finding.id)
     unjudged = sa.exists().where(Finding.recording_id == Recording.id, ~judged)
-    critical = sa.exists().where(
-        Finding.recording_id == Recording.id, Finding.severity == "critical", ~judged
-    )
+    critical = sa.exists().where(Finding.recording_id == Recording.id, Finding.severity == "critical", ~judged)
     has_findings = sa.exists().where(Finding.recording_id == Recording.id)
     waiting = sa.select(sa.func.count(Recording.id)).where(
         Recording.status == RecordingStatus.CHECKED,
@@ -228,7 +224,5 @@ def list_stages(session: Session) -> tuple[StageRow, ...]:
     order = list(CaseStage)
     return tuple(
         StageRow(stage, cases, Money(int(arrears), currency), Money(int(balance), currency))
-        for stage, currency, cases, arrears, balance in sorted(
-            rows, key=lambda r: (r.currency, order.index(r.stage))
-        )
+        for stage, currency, cases, arrears, balance in sorted(rows, key=lambda r: (r.currency, order.index(r.stage)))
     )

@@ -49,17 +49,26 @@ def scores_of(session: Session, case_ids: Collection[int]) -> dict[int, ScoreNot
     )
     ranked = sa.select(Score.id, newest).where(Score.case_id.in_(case_ids)).subquery()
     rows = session.execute(
-        sa.select(Score, ModelVersion.name, ModelVersion.version)
+        sa.select(Score, ModelVersion.name, ModelVersion.version, ModelVersion.card)
         .join(ranked, ranked.c.id == Score.id)
         .join(ScoreRun, ScoreRun.id == Score.score_run_id)
         .join(ModelVersion, ModelVersion.id == ScoreRun.model_version_id)
         .where(ranked.c.n == 1)
     )
     return {
-        s.case_id: ScoreNote(s.score, s.band, s.p_event, s.event_name, s.horizon_days, name, version,
-                             s.business_date, tuple(s.reason_codes))
-        for s, name, version in rows
-    }  # fmt: skip
+        s.case_id: ScoreNote(
+            score=s.score,
+            band=s.band,
+            p_event=s.p_event,
+            event_name=s.event_name,
+            horizon_days=s.horizon_days,
+            model=name,
+            version=version,
+            as_of=s.business_date,
+            reasons=tuple(card.get("reasons", {}).get(code, code) for code in s.reason_codes),
+        )
+        for s, name, version, card in rows
+    }
 
 
 def decisions_of(session: Session, decision_ids: Collection[int]) -> dict[int, RuleNote]:

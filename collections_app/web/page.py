@@ -27,6 +27,11 @@ class Place:
     needs: Permission | None = None
     only: tuple[Role, ...] = ()
 
+    def holds(self, endpoint: str) -> bool:
+        """Tell whether an endpoint lies in this place; a case lies in the worklist."""
+        area = endpoint.split(".")[0]
+        return self.endpoint.split(".")[0] == ("worklist" if area == "cases" else area)
+
 
 PLACES: tuple[Place, ...] = (
     Place("home.index", "Today", "sun"),

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from collections_app.domain.gate import GateDecision, Verdict
+from collections_app.domain.gate import Verdict
 from collections_app.domain.outcomes import DISPOSITIONS, OUTCOMES, Disposition, Outcome
 from collections_app.queries.case_file import CaseFile, PointRow
+from collections_app.services.allowances import Allowance, CallOption
 from collections_app.web.cases.forms import CALL_OUTCOMES, METHODS, OutcomeForm, PromiseForm
 from collections_app.web.formatting import words
 
@@ -26,6 +27,15 @@ _STATEMENTS = {
 
 
 @dataclass(frozen=True)
+class LeftChip:
+    """What a rule still leaves: ``2 of 3 calls left today``."""
+
+    text: str
+    rule: str
+    tone: str
+
+
+@dataclass(frozen=True)
 class NumberChip:
     """One phone with the gate's word on calling it now, and why not."""
 
@@ -37,6 +47,7 @@ class NumberChip:
     sentence: str
     rule_id: str
     release_at: datetime | None
+    left: tuple[LeftChip, ...]
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ class CasePage:
 def case_page(
     file: CaseFile,
     *,
-    decisions: Mapping[int, GateDecision],
+    options: Mapping[int, CallOption],
     may_work: bool,
     business_date: date,
     outcome: OutcomeForm | None = None,
@@ -94,7 +105,7 @@ def case_page(
     """Arrange a case file for the screen."""
     return CasePage(
         file=file,
-        numbers=_chips(file, decisions),
+        numbers=_chips(file, options),
         required=tuple(
             _STATEMENTS.get(code, words(code))
             for code in (file.open_call.required_content if file.open_call else ())
@@ -115,13 +126,14 @@ def case_page(
     )
 
 
-def _chips(file: CaseFile, decisions: Mapping[int, GateDecision]) -> tuple[NumberChip, ...]:
+def _chips(file: CaseFile, options: Mapping[int, CallOption]) -> tuple[NumberChip, ...]:
     phones = [p for p in file.points if p.is_phone]
-    allowed = [p.id for p in phones if p.id in decisions and decisions[p.id].verdict is Verdict.ALLOW]
-    return tuple(_chip(p, decisions.get(p.id), is_first=p.id in allowed[:1]) for p in phones)
+    allowed = [p.id for p in phones if p.id in options and options[p.id].decision.verdict is Verdict.ALLOW]
+    return tuple(_chip(p, options.get(p.id), is_first=p.id in allowed[:1]) for p in phones)
 
 
-def _chip(point: PointRow, decision: GateDecision | None, *, is_first: bool) -> NumberChip:
+def _chip(point: PointRow, option: CallOption | None, *, is_first: bool) -> NumberChip:
+    decision = option.decision if option else None
     verdict = decision.verdict if decision else Verdict.DENY
     hit = decision.hits[0] if decision and decision.hits else None
     labels = {Verdict.ALLOW: "may be called now", Verdict.DEFER: "not now", Verdict.DENY: "not allowed"}
@@ -134,6 +146,16 @@ def _chip(point: PointRow, decision: GateDecision | None, *, is_first: bool) -> 
         sentence=f"{hit.message}." if hit else "Nothing is known of this number.",
         rule_id=hit.rule_id if hit else "",
         release_at=decision.next_eligible_at if decision else None,
+        left=tuple(_left(a) for a in option.allowances[:2]) if option else (),
+    )
+
+
+def _left(allowance: Allowance) -> LeftChip:
+    window = "today" if allowance.days == 1 else f"in {allowance.days} days"
+    return LeftChip(
+        text=f"{allowance.left} of {allowance.limit} calls left {window}",
+        rule=f"{allowance.rule} (rule {allowance.rule_id})",
+        tone="bad" if allowance.left == 0 else "care" if allowance.left == 1 else "plain",
     )
 
 

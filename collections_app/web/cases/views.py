@@ -11,7 +11,7 @@ from collections_app.domain.errors import Conflict, InvalidInput
 from collections_app.domain.permissions import Permission
 from collections_app.queries import case_file
 from collections_app.queries.case_file import CaseFile
-from collections_app.services import contacting, outcomes, promises
+from collections_app.services import allowances, contacting, outcomes, promises
 from collections_app.web.access import actor, requires
 from collections_app.web.backend import backend, now, reading, writing
 from collections_app.web.cases.forms import OutcomeForm, PromiseForm
@@ -134,9 +134,9 @@ def _page(case_id: int, **typed: Any) -> CasePage:
     may_work = actor().may(Permission.CASE_WORK)
     with reading() as session:
         file = case_file.get_case_file(session, actor(), case_id, now=now(), day=work_day())
-        decisions = (
-            contacting.check_agent_calls(session, case_id=case_id, packs=backend().packs, now=now())
+        options = (
+            allowances.call_options(session, case_id=case_id, packs=backend().packs, now=now())
             if may_work and file.closed_on is None
             else {}
         )
-    return case_page(file, decisions=decisions, may_work=may_work, business_date=business_date(), **typed)
+    return case_page(file, options=options, may_work=may_work, business_date=business_date(), **typed)

@@ -6,13 +6,15 @@ from collections_app.queries.dashboards import AgentDay, ReviewDay, StageRow
 from collections_app.queries.reviews import FlaggedRecording
 from collections_app.queries.runs import RunRow
 from collections_app.web.campaigns.pages import CampaignLine
+from collections_app.web.worklist.pages import WorklistPage
 
 
 @dataclass(frozen=True)
 class AgentHome:
-    """home/agent.html."""
+    """home/agent.html. ``next_up`` are the most urgent cases that wait for a call."""
 
     day: AgentDay
+    next_up: WorklistPage
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from flask import Blueprint
 from sqlalchemy.orm import Session
 
 from collections_app.domain.permissions import Permission, Role
-from collections_app.queries import campaigns, dashboards, reviews, runs
+from collections_app.queries import campaigns, dashboards, reviews, runs, worklist
 from collections_app.web.access import actor, signed_in
 from collections_app.web.backend import reading
 from collections_app.web.campaigns.pages import campaign_line
 from collections_app.web.home.pages import AgentHome, BookHome, SchedulerHome, SupervisorHome
 from collections_app.web.page import business_date, render, work_day
+from collections_app.web.worklist.pages import WorklistPage
 
 blueprint = Blueprint("home", __name__)
 _SHOWN = 8
@@ -28,7 +29,9 @@ def index() -> tuple[str, int]:
 
 
 def _agent(session: Session) -> AgentHome:
-    return AgentHome(dashboards.get_agent_day(session, actor(), work_day()))
+    day = work_day()
+    waiting = worklist.list_worklist(session, actor(), day=day, limit=_SHOWN)
+    return AgentHome(dashboards.get_agent_day(session, actor(), day), WorklistPage(waiting, show_agent=False))
 
 
 def _supervisor(session: Session) -> SupervisorHome:

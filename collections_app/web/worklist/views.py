@@ -9,7 +9,7 @@ from collections_app.queries import worklist
 from collections_app.queries.worklist import Show
 from collections_app.web.access import actor, requires
 from collections_app.web.backend import reading
-from collections_app.web.page import render, work_day
+from collections_app.web.page import is_fragment, render, work_day
 from collections_app.web.worklist.pages import SearchPage, WorklistPage
 
 blueprint = Blueprint("worklist", __name__)
@@ -29,7 +29,8 @@ def index() -> tuple[str, int]:
             queue=request.args.get("queue") or None,
             after=request.args.get("after") or None,
         )
-    return render("worklist/index.html", WorklistPage(found, sees_all))
+    template = "worklist/_rows.html" if is_fragment() else "worklist/index.html"
+    return render(template, WorklistPage(found, sees_all))
 
 
 @blueprint.get("/worklist/next")
