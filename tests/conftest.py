@@ -19,12 +19,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from collections_app.db.migrate import upgrade
 from collections_app.db.session import Database
 from collections_app.db.tables import User
 from collections_app.db.unit_of_work import UnitsOfWork
 from tests import postgres
+
+# No deadlines: they measure how busy the machine is, not whether the code is right.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategies.book import DEFAULT_BOOK, FACTS, NEUTRAL, facts_frame, load_book
@@ -72,7 +72,8 @@ CASES = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@given(st.lists(CASES, min_size=1, max_size=30))
+@settings(max_examples=40)
+@given(st.lists(CASES, min_size=1, max_size=8))
 def test_a_case_alone_is_decided_as_in_the_whole_book(cases: list[dict]) -> None:
     frame = facts_frame(*cases)
     for table in (BOOK.queueing, BOOK.treatment):
