@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from collections_app.db.tables import (
     Account,
+    Agent,
     Assignment,
     Campaign,
     Case,
@@ -119,7 +120,7 @@ def get_road_figures(session: Session) -> RoadFigures:
 
 def is_empty(session: Session) -> bool:
     """Tell whether nobody has put anything into the database yet."""
-    tables = (User, FeedBatch, Account, ModelVersion, JobRun)
+    tables = (User, Agent, FeedBatch, Account, ModelVersion, JobRun)
     return not any(session.scalar(sa.select(sa.exists(sa.select(t.id)))) for t in tables)
 
 
