@@ -135,6 +135,6 @@ NEUTRAL: dict[str, Any] = {
     "bucket": "M1", "arrears_minor": 20_000, "balance_minor": 100_000, "accounts": 1, "score": None, "band": None,
     "p_event": None, "ml_orgs_12m": None, "has_mobile": True, "has_point": True, "has_open_promise": False,
     "promise_due_in_days": None, "broken_promises": 0, "kept_promises": 0, "days_in_case": 3,
-    "days_since_attempt": None, "days_since_rpc": None, "attempts_7d": 0, "last_disposition": None,
+    "days_since_attempt": None, "days_since_rpc": None, "attempts_7d": 0, "blocked_7d": 0, "last_disposition": None,
     "is_stopped": False, "arm": "champion",
 }  # fmt: skip

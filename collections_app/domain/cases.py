@@ -67,6 +67,7 @@ class CaseFacts:
     days_since_attempt: int | None
     days_since_rpc: int | None
     attempts_7d: int
+    blocked_7d: int
     last_disposition: str | None
     is_stopped: bool
     arm: str

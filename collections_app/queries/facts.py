@@ -1,6 +1,6 @@
 """Tables to facts: the frame that strategies decide on, one row per open case, a few set-based reads."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
@@ -40,12 +40,13 @@ def case_facts(session: Session, *, as_of: date, now: datetime, salt: str, share
         _points(session),
         _promises(session, as_of),
         _attempts(session, as_of),
+        _blocked(session, as_of),
         _stops(session, now),
     ):
         frame = frame.join(part, on="case_id" if "case_id" in part.columns else "customer_id", how="left")
     chosen, propensity = arms(frame["customer_id"].to_numpy(), salt=salt, shares=shares)
     filled = {"has_mobile": False, "has_point": False, "is_stopped": False, "has_open_promise": False}
-    zero = {"broken_promises": 0, "kept_promises": 0, "attempts_7d": 0, "accounts": 1}
+    zero = {"broken_promises": 0, "kept_promises": 0, "attempts_7d": 0, "blocked_7d": 0, "accounts": 1}
     frame = frame.with_columns(
         *(pl.col(c).fill_null(v) for c, v in {**filled, **zero}.items()),
         pl.lit(as_of).alias("as_of"),
@@ -226,6 +227,23 @@ def _attempts(session: Session, as_of: date) -> pl.DataFrame:
             (age < 7).sum().alias("attempts_7d"),
             pl.col("disposition").drop_nulls().last().alias("last_disposition"),
         )
+    )
+
+
+def _blocked(session: Session, as_of: date) -> pl.DataFrame:
+    """Attempts that the law or our policy refused in the last seven days: proposing them daily helps nobody."""
+    since = datetime.combine(as_of - timedelta(days=7), time.min, UTC)
+    return bulk.read(
+        session,
+        sa.select(ContactAttempt.case_id, sa.func.count().label("blocked_7d"))
+        .where(
+            ContactAttempt.status == AttemptStatus.DENIED,
+            ContactAttempt.actor_kind != "agent",
+            ContactAttempt.scheduled_at >= since,
+            ContactAttempt.scheduled_at < datetime.combine(as_of + timedelta(days=1), time.min, UTC),
+        )
+        .group_by(ContactAttempt.case_id),
+        {"case_id": _I, "blocked_7d": _I},
     )
 
 

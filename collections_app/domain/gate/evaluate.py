@@ -22,7 +22,9 @@ def evaluate(facts: GateInput, pack: RulePack, now: datetime, *, law_only: bool 
     try:
         reading = Reading(facts, now, pack.default_zones)
         shape = pack.shape(reading.proposal, reading.point, law_only=law_only)
-        hits = tuple(hit for rule in shape.judging if (hit := rule.check(reading)) is not None)
+        found = (hit for rule in shape.judging if (hit := rule.check(reading)) is not None)
+        # What needs a new fact comes first: the first hit speaks for the decision wherever it is shown.
+        hits = tuple(sorted(found, key=lambda hit: hit.verdict is not Verdict.DENY))
     except UnreadableFacts as error:
         hit = RuleHit(rule_id=UNREADABLE, force=Force.POLICY, message=str(error), verdict=Verdict.DENY)
         return GateDecision(verdict=Verdict.DENY, hits=(hit,), pack_version=pack.version)
