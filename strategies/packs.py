@@ -112,19 +112,25 @@ class PackLibrary:
     """All packs of a directory; ``select`` compiles those that apply and remembers the result."""
 
     packs: tuple[Pack, ...]
+    changes: tuple[date, ...] = ()
     _selected: dict[tuple[object, ...], RulePack] = field(default_factory=dict, compare=False, repr=False)
 
     def select(self, facts: GateInput, on: date) -> RulePack:
         """Return the merged law for this person and collector on a date."""
         customer = facts.customer
-        key = (customer.country, customer.regions, facts.actor_role, on)
+        since = self._standing_since(on)
+        key = (customer.country, customer.regions, facts.actor_role, since)
         pack = self._selected.get(key)
         if pack is None:
             if len(self._selected) >= _CACHE_LIMIT:
                 self._selected.clear()
-            pack = self._merge(customer.country, frozenset(customer.regions), facts.actor_role, on)
+            pack = self._merge(customer.country, frozenset(customer.regions), facts.actor_role, since)
             self._selected[key] = pack
         return pack
+
+    def _standing_since(self, on: date) -> date:
+        """Return the last date on or before ``on`` at which anything in the packs changed: days between are alike."""
+        return self.changes[max(0, bisect_right(self.changes, on) - 1)] if self.changes else on
 
     def _merge(self, country: str, regions: frozenset[str], role: CollectorRole, on: date) -> RulePack:
         rules: list[Rule] = []
@@ -154,7 +160,11 @@ def load_packs(directory: Path) -> PackLibrary:
     if not files:
         raise PackError(f"{directory}: no rule packs (*.yaml) here")
     packs = tuple(_read_pack(path) for path in files)
-    return PackLibrary(packs)
+    rows = [row for pack in packs for row in pack.rows]
+    days = {row.since for row in rows} | {row.until for row in rows if row.until is not None}
+    days |= {day for row in rows for parameter in row.parameters for day, _ in parameter.values}
+    # The first entry stands for all time before the first change.
+    return PackLibrary(packs, (date.min, *sorted(days)))
 
 
 def _read_pack(path: Path) -> Pack:
