@@ -4,6 +4,7 @@ All rules of all packs that apply must agree, so the strictest wins by itself: c
 windows intersect, waits take the longest. A country without a pack is refused.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
