@@ -12,7 +12,7 @@ from twilio.request_validator import RequestValidator
 from collections_app.config import Settings
 from collections_app.db import tables as t
 from collections_app.db.unit_of_work import UnitsOfWork
-from collections_app.domain.contact import AttemptStatus
+from collections_app.domain.contact import AttemptStatus, Channel, Mode
 from collections_app.gateways.blobs import BlobStore
 from collections_app.web import access
 from collections_app.web.backend import NAME, Backend
@@ -60,9 +60,7 @@ def test_a_signed_status_moves_the_attempt(web: FlaskClient, units: UnitsOfWork)
         assert len(session.scalars(sa.select(t.Receipt)).all()) == 1
 
 
-def test_a_signed_stop_is_taken_and_answered_with_an_empty_document(
-    web: FlaskClient, units: UnitsOfWork
-) -> None:
+def test_a_signed_stop_is_taken_and_answered_with_an_empty_document(web: FlaskClient, units: UnitsOfWork) -> None:
     with units.begin() as uow:
         attempt = make_attempt(uow.session)
         number = uow.session.get_one(t.ContactPoint, attempt.contact_point_id).value
@@ -90,12 +88,46 @@ def test_an_unsigned_post_is_refused_and_stores_nothing(
 
 def test_the_query_is_part_of_what_is_signed(web: FlaskClient) -> None:
     form = {"MessageSid": "SM1", "MessageStatus": "delivered"}
-    assert (
-        _post(web, "/webhooks/twilio/status?attempt=8", form, signed_as="/webhooks/twilio/status?attempt=7")
-        == 403
-    )
+    assert _post(web, "/webhooks/twilio/status?attempt=8", form, signed_as="/webhooks/twilio/status?attempt=7") == 403
 
 
 @pytest.mark.parametrize("form", [{}, {"MessageSid": "SM1"}, {"MessageStatus": "sent"}])
 def test_a_signed_post_that_lacks_a_field_is_a_bad_request(web: FlaskClient, form: dict[str, str]) -> None:
     assert _post(web, "/webhooks/twilio/status", form) == 400
+
+
+def _say(web: FlaskClient, path: str, form: dict[str, str]) -> str:
+    signature = RequestValidator(TOKEN).compute_signature(PUBLIC + path, form)
+    answer = web.post(path, data=form, headers={"X-Twilio-Signature": signature})
+    assert (answer.status_code, answer.mimetype) == (200, "text/xml")
+    return answer.text
+
+
+def test_a_robot_call_is_walked_turn_by_turn_and_names_no_debt_before_the_identity(
+    web: FlaskClient, units: UnitsOfWork
+) -> None:
+    with units.begin() as uow:
+        attempt = make_attempt(
+            uow.session, channel=Channel.VOICE, mode=Mode.AI_VOICE, status=AttemptStatus.SENDING, dispatched_at=NOW
+        )
+        account = uow.session.scalars(sa.select(t.Account).where(t.Account.customer_id == attempt.customer_id)).one()
+        account.account_ref = "card-4417"
+        attempt_id = attempt.id
+    path = f"/webhooks/twilio/voice?attempt={attempt_id}"
+    greeting = _say(web, path, {"CallSid": "CA1"})
+    asked = _say(web, path, {"CallSid": "CA1", "SpeechResult": "yes speaking"})
+    for before in (greeting, asked):
+        assert "payment" not in before.lower()
+    told = _say(web, path, {"CallSid": "CA1", "SpeechResult": "four four one seven"})
+    assert "your payment was due" in told.lower()
+    status = f"/webhooks/twilio/voice/status?attempt={attempt_id}"
+    assert _post(web, status, {"CallSid": "CA1", "CallStatus": "completed", "CallDuration": "41"}) == 204
+    assert _post(web, status, {"CallSid": "CA1", "CallStatus": "completed", "CallDuration": "41"}) == 204
+    with units.database.reading() as session:
+        settled = session.get_one(t.ContactAttempt, attempt_id)
+        assert settled.outcome is not None
+        assert len(session.scalars(sa.select(t.RobotCall)).one().turns) >= 2
+
+
+def test_an_unsigned_turn_is_refused(web: FlaskClient) -> None:
+    assert web.post("/webhooks/twilio/voice?attempt=1", data={}).status_code == 403

@@ -1,4 +1,4 @@
-"""Twilio's callbacks: verify the signature, store, acknowledge.
+"""Twilio's callbacks: verify the signature, store, acknowledge; and the next line of a robot call.
 
 The posts come without a session; what admits them is the signature over the whole URL and every field.
 """
@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, request
 from collections_app.domain.permissions import Actor, Role
 from collections_app.gateways.twilio_codes import PROVIDER, status_report
 from collections_app.gateways.twilio_signature import is_genuine
-from collections_app.services import receipts
+from collections_app.services import receipts, robocalls
 from collections_app.web.access import View, csrf, public
 from collections_app.web.backend import backend, writing
 
@@ -75,3 +75,35 @@ def inbound() -> Response:
             body=request.form.get("Body", ""),
         )
     return Response(_NO_ANSWER, mimetype="text/xml")
+
+
+@blueprint.post("/voice")
+@signed
+def voice() -> Response:
+    """Answer the carrier that waits on the line of a robot call with the next thing to say."""
+    attempt_id = request.args.get("attempt", type=int)
+    if attempt_id is None:
+        abort(400)
+    form = request.form
+    with writing(CARRIER) as uow:
+        said = robocalls.next_turn(
+            uow,
+            attempt_id=attempt_id,
+            heard=form.get("SpeechResult") or form.get("Digits"),
+            action_url=f"{backend().settings.public_url.rstrip('/')}{request.path}?attempt={attempt_id}",
+            answered_by_machine=form.get("AnsweredBy", "").startswith(("machine", "fax")),
+        )
+    return Response(said, mimetype="text/xml")
+
+
+@blueprint.post("/voice/status")
+@signed
+def voice_status() -> Response:
+    """Take the last word of the carrier on a robot call."""
+    attempt_id, word = request.args.get("attempt", type=int), request.form.get("CallStatus")
+    if attempt_id is None or not word:
+        abort(400)
+    seconds = request.form.get("CallDuration", default=0, type=int)
+    with writing(CARRIER) as uow:
+        robocalls.close_call(uow, attempt_id=attempt_id, carrier_status=word[:32], seconds=seconds)
+    return Response(status=204)
