@@ -14,7 +14,6 @@ from collections_app.db.tables import (
     Customer,
     Finding,
     Promise,
-    QueueEntry,
     Recording,
     Review,
 )
@@ -24,7 +23,7 @@ from collections_app.domain.outcomes import OUTCOMES
 from collections_app.domain.permissions import Actor, Permission
 from collections_app.domain.promises import PromiseStatus
 from collections_app.domain.quality import RecordingStatus, Stream, Verdict
-from collections_app.queries.worklist import WorkDay
+from collections_app.queries.worklist import WorkDay, count_to_do
 
 _MATURED = (PromiseStatus.KEPT, PromiseStatus.PARTIAL, PromiseStatus.BROKEN)
 _RATE_DAYS = 30
@@ -95,29 +94,20 @@ def get_agent_day(session: Session, actor: Actor, day: WorkDay) -> AgentDay:
     """Return the agent's own day."""
     since, today = day.since, day.today
     mine = sa.select(Assignment.case_id).where(Assignment.to_at.is_(None), Assignment.agent_id == actor.agent_id)
-    attempts = session.execute(
-        sa.select(ContactAttempt.case_id, ContactAttempt.outcome).where(
+    outcomes = session.scalars(
+        sa.select(ContactAttempt.outcome).where(
             ContactAttempt.actor_kind == "agent",
             ContactAttempt.actor_ref == actor.name,
             ContactAttempt.dispatched_at >= since,
         )
     ).all()
-    worked = {a.case_id for a in attempts if a.outcome is not None}
-    workable = set(
-        session.scalars(
-            sa.select(Case.id)
-            .join(QueueEntry, sa.and_(QueueEntry.case_id == Case.id, QueueEntry.removed_on.is_(None)))
-            .where(Case.id.in_(mine), Case.closed_on.is_(None), QueueEntry.priority > 0)
-            .where(sa.or_(Case.cool_until_on.is_(None), Case.cool_until_on <= today))
-        )
-    )
     matured = _matured(session, mine, today)
     made = sa.select(sa.func.count()).where(Promise.case_id.in_(mine), Promise.created_at >= since)
     return AgentDay(
         cases=session.scalar(sa.select(sa.func.count(Case.id)).where(Case.id.in_(mine), Case.closed_on.is_(None))) or 0,
-        to_do=len(workable - worked),
-        calls=len(attempts),
-        conversations=sum(a.outcome is not None and OUTCOMES[a.outcome].conversation for a in attempts),
+        to_do=count_to_do(session, actor, day=day),
+        calls=len(outcomes),
+        conversations=sum(o is not None and OUTCOMES[o].conversation for o in outcomes),
         promises_made=session.scalar(made) or 0,
         kept=matured.get(PromiseStatus.KEPT, 0),
         matured=sum(matured.values()),

@@ -100,9 +100,7 @@ def _attempt_title(attempt: ContactAttempt) -> str:
         return f"{who}: {_STATUS_WORDS.get(attempt.status, attempt.status.value)}"
     said = attempt.disposition
     what = OUTCOMES[attempt.outcome].label.lower()
-    return f"{who}: {what}" + (
-        f", {DISPOSITIONS[said].label.lower()}" if said and said is not Disposition.NONE else ""
-    )
+    return f"{who}: {what}" + (f", {DISPOSITIONS[said].label.lower()}" if said and said is not Disposition.NONE else "")
 
 
 _STATUS_WORDS: Mapping[AttemptStatus, str] = {
@@ -118,11 +116,15 @@ def _attempt_tone(attempt: ContactAttempt) -> str:
 
 
 def _refusals(session: Session, case_id: int) -> dict[int, str]:
-    """Return the sentence of the rule that held an attempt back."""
+    """Return the sentence of the rule that holds an attempt back."""
     rows = session.execute(
         sa.select(GateDecision.attempt_id, GateDecision.hits)
         .join(ContactAttempt, ContactAttempt.id == GateDecision.attempt_id)
-        .where(ContactAttempt.case_id == case_id, GateDecision.decision != "ALLOW")
+        .where(
+            ContactAttempt.case_id == case_id,
+            ContactAttempt.status.in_((AttemptStatus.DENIED, AttemptStatus.DEFERRED)),
+            GateDecision.decision != "ALLOW",
+        )
         .order_by(GateDecision.id)
     )
     return {attempt_id: f"{hits[0]['message']} ({hits[0]['rule_id']})" for attempt_id, hits in rows if hits}
@@ -139,9 +141,7 @@ def _events(session: Session, case_id: int, names: Mapping[str, str]) -> Iterato
         payload = event.payload or {}
         status = payload.get("status")
         if event.kind is EventKind.PROMISE_JUDGED and status:
-            tone = {PromiseStatus.KEPT: "good", PromiseStatus.BROKEN: "bad"}.get(
-                PromiseStatus(status), "care"
-            )
+            tone = {PromiseStatus.KEPT: "good", PromiseStatus.BROKEN: "bad"}.get(PromiseStatus(status), "care")
         yield Entry(
             stream=stream, icon=icon, title=_event_title(event.kind, payload),
             detail=str(payload.get("text", "")),

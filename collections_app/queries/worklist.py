@@ -21,6 +21,7 @@ from collections_app.db.tables import (
     QueueEntry,
 )
 from collections_app.domain.cases import CaseStage
+from collections_app.domain.contact import Channel
 from collections_app.domain.errors import InvalidInput
 from collections_app.domain.money import Money
 from collections_app.domain.outcomes import Outcome
@@ -57,10 +58,11 @@ class OpenPromise:
 
 @dataclass(frozen=True)
 class Touch:
-    """The latest call by a person on a case today."""
+    """The latest call on a case that came to an end. ``is_today``: it counts as today's work."""
 
     at: datetime
-    outcome: Outcome | None
+    outcome: Outcome
+    is_today: bool
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class WorkRow:
     score: ScoreNote | None
     promise: OpenPromise | None
     is_promise_due: bool
-    worked: Touch | None
+    last_call: Touch | None
     agent: str | None
 
 
@@ -125,7 +127,7 @@ def list_worklist(
     limit: int = PAGE,
 ) -> Worklist:
     """Return open cases, most urgent first; an agent sees their own only."""
-    visible = _visible(actor, show=show, since=day.since)
+    visible = _visible(actor, show=show, day=day)
     statement = visible.order_by(QueueEntry.priority.desc(), Case.id.desc()).limit(limit + 1)
     if queue:
         statement = statement.where(QueueEntry.queue == queue)
@@ -148,12 +150,16 @@ def list_worklist(
 
 
 def find_next_case(session: Session, actor: Actor, *, day: WorkDay) -> int | None:
-    """Return the most urgent case that nobody called today and that need not rest."""
-    statement = _visible(actor, show=Show.TO_DO, since=day.since).where(
-        sa.or_(Case.cool_until_on.is_(None), Case.cool_until_on <= day.today), QueueEntry.priority > 0
-    )
+    """Return the most urgent case that is to be worked."""
+    statement = _visible(actor, show=Show.TO_DO, day=day)
     row = session.execute(statement.order_by(QueueEntry.priority.desc(), Case.id.desc()).limit(1)).first()
     return row.case_id if row else None
+
+
+def count_to_do(session: Session, actor: Actor, *, day: WorkDay) -> int:
+    """Count the cases that are to be worked."""
+    waiting = _visible(actor, show=Show.TO_DO, day=day).with_only_columns(sa.func.count())
+    return int(session.scalar(waiting) or 0)
 
 
 def search(session: Session, actor: Actor, text: str, *, limit: int = 30) -> list[Found]:
@@ -194,7 +200,7 @@ def _worked(since: datetime) -> sa.ColumnElement[bool]:
     )  # fmt: skip
 
 
-def _visible(actor: Actor, *, show: Show, since: datetime) -> Any:
+def _visible(actor: Actor, *, show: Show, day: WorkDay) -> Any:
     statement = (
         sa.select(
             Case.id.label("case_id"), Customer.full_name, Customer.customer_ref, Customer.country, Case.stage,
@@ -209,9 +215,12 @@ def _visible(actor: Actor, *, show: Show, since: datetime) -> Any:
     )  # fmt: skip
     if not actor.may(Permission.CASE_READ_ALL):
         statement = statement.where(Assignment.agent_id == actor.agent_id)
-    if show is not Show.ALL:
-        worked = _worked(since)
-        statement = statement.where(worked if show is Show.WORKED else ~worked)
+    if show is Show.WORKED:
+        return statement.where(_worked(day.since))
+    if show is Show.TO_DO:
+        # Priority 0 says that nobody works the case now; a case that rests is left in peace.
+        rested = sa.or_(Case.cool_until_on.is_(None), Case.cool_until_on <= day.today)
+        return statement.where(~_worked(day.since), rested, QueueEntry.priority > 0)
     return statement
 
 
@@ -243,7 +252,7 @@ def _rows(session: Session, rows: Collection[Any], day: WorkDay) -> list[WorkRow
             score=scores.get(r.case_id),
             promise=promises.get(r.case_id),
             is_promise_due=r.case_id in promises and promises[r.case_id].due_on <= day.today,
-            worked=touches.get(r.case_id),
+            last_call=touches.get(r.case_id),
             agent=r.agent,
         )
         for r in rows
@@ -260,10 +269,19 @@ def _promises(session: Session, ids: Collection[int]) -> dict[int, OpenPromise]:
 
 
 def _touches(session: Session, ids: Collection[int], since: datetime) -> dict[int, Touch]:
-    rows = session.execute(
-        sa.select(ContactAttempt.case_id, ContactAttempt.dispatched_at, ContactAttempt.outcome)
-        .where(ContactAttempt.case_id.in_(ids), ContactAttempt.actor_kind == "agent",
-               ContactAttempt.dispatched_at >= since)
-        .order_by(ContactAttempt.dispatched_at)
-    )  # fmt: skip
-    return {r.case_id: Touch(r.dispatched_at, r.outcome) for r in rows}
+    latest = (
+        sa.select(sa.func.max(ContactAttempt.id))
+        .where(
+            ContactAttempt.case_id.in_(ids),
+            ContactAttempt.channel == Channel.VOICE,
+            ContactAttempt.dispatched_at.is_not(None),
+            ContactAttempt.outcome.is_not(None),
+        )
+        .group_by(ContactAttempt.case_id)
+    )
+    rows = session.scalars(sa.select(ContactAttempt).where(ContactAttempt.id.in_(latest)))
+    return {
+        a.case_id: Touch(a.dispatched_at, a.outcome, a.actor_kind == "agent" and a.dispatched_at >= since)
+        for a in rows
+        if a.dispatched_at is not None and a.outcome is not None
+    }

@@ -107,8 +107,7 @@ def case_page(
         file=file,
         numbers=_chips(file, options),
         required=tuple(
-            _STATEMENTS.get(code, words(code))
-            for code in (file.open_call.required_content if file.open_call else ())
+            _STATEMENTS.get(code, words(code)) for code in (file.open_call.required_content if file.open_call else ())
         ),
         may_work=may_work and file.closed_on is None,
         promise_first_on=business_date,

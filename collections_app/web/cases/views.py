@@ -35,9 +35,7 @@ def call(case_id: int) -> Response:
     """Reserve a call to one of the customer's phones, if the gate allows it now."""
     point_id = request.form.get("point_id", type=int) or 0
     with writing(actor()) as uow:
-        attempt = contacting.start_agent_call(
-            uow, case_id=case_id, contact_point_id=point_id, packs=backend().packs
-        )
+        attempt = contacting.start_agent_call(uow, case_id=case_id, contact_point_id=point_id, packs=backend().packs)
         refused = attempt.status is AttemptStatus.DENIED
     if refused:
         flash(
@@ -108,9 +106,7 @@ def _settle(case_id: int, attempt_id: int, form: OutcomeForm) -> None:
             _record_promise(uow, case_id, form.promise, attempt_id=attempt_id)
 
 
-def _record_promise(
-    uow: UnitOfWork, case_id: int, form: PromiseForm, *, attempt_id: int | None = None
-) -> None:
+def _record_promise(uow: UnitOfWork, case_id: int, form: PromiseForm, *, attempt_id: int | None = None) -> None:
     assert form.due_on is not None
     case_file.require_visible(uow.session, actor(), case_id)
     promises.record(

@@ -16,9 +16,7 @@ blueprint = Blueprint("runs", __name__)
 def index() -> tuple[str, int]:
     """Show the latest runs."""
     with reading() as session:
-        page = runs.list_runs(
-            session, job=request.args.get("job") or None, after=request.args.get("after", type=int)
-        )
+        page = runs.list_runs(session, job=request.args.get("job") or None, after=request.args.get("after", type=int))
     return render("runs/index.html", page)
 
 
