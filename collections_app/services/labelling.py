@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from collections_app.db import bulk
+from collections_app.db.base import table_of
 from collections_app.db.tables import AccountSnapshot, Episode, TrainingLabel
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.permissions import Permission
@@ -18,9 +19,13 @@ _GIVE_UP_DAYS = 400
 def mature(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     """Label the episodes observed at entry whose 30 days and posting lag have passed. Repeatable."""
     uow.actor.require(Permission.JOB_RUN)
-    session, episode, label = uow.session, Episode.__table__, TrainingLabel.__table__
-    assert isinstance(label, sa.Table)
-    done = sa.exists().where(label.c.episode_id == episode.c.id, label.c.label == labels.BAD_30D)
+    session, episode, label = uow.session, table_of(Episode), table_of(TrainingLabel)
+    # In the words of the unique index: asked for every old episode every day, it must not scan.
+    done = sa.exists().where(
+        label.c.label == labels.BAD_30D,
+        label.c.account_id == episode.c.account_id,
+        label.c.observed_on == episode.c.entry_on,
+    )
     lag = timedelta(days=labels.HORIZON_DAYS + labels.POSTING_LAG_DAYS)
     candidates = (
         sa.select(
@@ -37,8 +42,8 @@ def mature(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     episodes = bulk.read(session, candidates, labels.EPISODES)
     if episodes.is_empty():
         return {"matured": 0, "bad": 0, "unknown": 0}
-    waiting = candidates.subquery()
-    snapshot = AccountSnapshot.__table__
+    waiting = bulk.stage(session, "staged_waiting", episodes.select("account_id", "entry_on"), index=("account_id",))
+    snapshot = table_of(AccountSnapshot)
     seen = (
         sa.select(snapshot.c.account_id, snapshot.c.business_date, snapshot.c.dpd)
         .join(waiting, waiting.c.account_id == snapshot.c.account_id)
