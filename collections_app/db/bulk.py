@@ -72,16 +72,15 @@ def insert(session: Session, table: sa.Table, frame: pl.DataFrame) -> None:
     connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', plain.rows())  # noqa: S608
 
 
-def read(
-    session: Session, statement: sa.Select[*tuple[Any, ...]], schema: Mapping[str, Any] | None = None
-) -> pl.DataFrame:
+def read(session: Session, statement: sa.Executable, schema: Mapping[str, Any]) -> pl.DataFrame:
     """Run a select and return a frame; ``schema`` names the dtypes so that an empty result keeps them."""
     result = session.execute(statement)
     names = list(result.keys())
-    rows = result.fetchall()
-    if schema is None:
-        return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
-    return pl.DataFrame(rows, schema={name: schema[name] for name in names}, orient="row")
+    # Column by column: building a frame from rows costs several times as much.
+    columns = list(zip(*result.fetchall(), strict=True)) or [()] * len(names)
+    return pl.DataFrame(
+        [pl.Series(name, values, dtype=schema[name], strict=False) for name, values in zip(names, columns, strict=True)]
+    )
 
 
 def _is_postgresql(session: Session) -> bool:

@@ -19,6 +19,7 @@ from collections_app.db.tables import (
     OptOut,
     Promise,
     Score,
+    ScoreRun,
     StopFlag,
 )
 from collections_app.domain.contact import AttemptStatus, PointKind
@@ -116,17 +117,17 @@ def _worst_account(session: Session) -> pl.DataFrame:
 
 
 def _scores(session: Session, as_of: date) -> pl.DataFrame:
-    latest = sa.select(sa.func.max(Score.business_date)).where(Score.business_date <= as_of).scalar_subquery()
+    """The scores of the newest run up to the day."""
+    newest = (
+        sa.select(ScoreRun.id)
+        .where(ScoreRun.business_date <= as_of)
+        .order_by(ScoreRun.business_date.desc(), ScoreRun.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     return bulk.read(
         session,
-        sa.select(
-            Score.case_id,
-            sa.func.min(Score.score).label("score"),
-            sa.func.max(Score.band).label("band"),
-            sa.func.max(Score.p_event).label("p_event"),
-        )
-        .where(Score.business_date == latest)
-        .group_by(Score.case_id),
+        sa.select(Score.case_id, Score.score, Score.band, Score.p_event).where(Score.score_run_id == newest),
         {"case_id": _I, "score": _I, "band": _S, "p_event": pl.Float64},
     )
 

@@ -97,7 +97,8 @@ def _due(uow: UnitOfWork, channel: Channel, limit: int) -> Sequence[Any]:
         )
         .outerjoin(Campaign, Campaign.id == a.campaign_id)
         .where(
-            a.status.in_(_READY),
+            # As literals: only so does SQLite see that the partial index of ready attempts holds them all.
+            a.status.in_(sa.bindparam("ready", _READY, expanding=True, literal_execute=True)),
             a.scheduled_at <= uow.now,
             a.channel == channel,
             sa.or_(a.campaign_id.is_(None), Campaign.status == CampaignStatus.RUNNING),

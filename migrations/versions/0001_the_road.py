@@ -73,11 +73,7 @@ def upgrade() -> None:
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_batch")),
         sa.UniqueConstraint(
-            "source",
-            "entity",
-            "business_date",
-            "sha256",
-            name=op.f("uq_feed_batch_source_entity_business_date_sha256"),
+            "source", "entity", "business_date", "sha256", name=op.f("uq_feed_batch_source_entity_business_date_sha256")
         ),
     )
     op.create_table(
@@ -232,10 +228,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_external_signal_customer_id_customer")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_external_signal")),
         sa.UniqueConstraint(
-            "customer_id",
-            "provider",
-            "snapshot_on",
-            name=op.f("uq_external_signal_customer_id_provider_snapshot_on"),
+            "customer_id", "provider", "snapshot_on", name=op.f("uq_external_signal_customer_id_provider_snapshot_on")
         ),
     )
     op.create_table(
@@ -261,9 +254,7 @@ def upgrade() -> None:
         sa.Column("psi", sa.Double(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["model_version_id"],
-            ["model_version.id"],
-            name=op.f("fk_score_run_model_version_id_model_version"),
+            ["model_version_id"], ["model_version.id"], name=op.f("fk_score_run_model_version_id_model_version")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_score_run")),
         sa.UniqueConstraint(
@@ -346,10 +337,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
         sa.UniqueConstraint(
-            "contact_point_id",
-            "kind",
-            "captured_at",
-            name=op.f("uq_consent_contact_point_id_kind_captured_at"),
+            "contact_point_id", "kind", "captured_at", name=op.f("uq_consent_contact_point_id_kind_captured_at")
         ),
     )
     op.create_table(
@@ -384,9 +372,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name=op.f("fk_contact_attempt_campaign_id_campaign")),
         sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_contact_attempt_case_id_case")),
         sa.ForeignKeyConstraint(
-            ["contact_point_id"],
-            ["contact_point.id"],
-            name=op.f("fk_contact_attempt_contact_point_id_contact_point"),
+            ["contact_point_id"], ["contact_point.id"], name=op.f("fk_contact_attempt_contact_point_id_contact_point")
         ),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_contact_attempt_customer_id_customer")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact_attempt")),
@@ -395,9 +381,7 @@ def upgrade() -> None:
     with op.batch_alter_table("contact_attempt", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contact_attempt_case_id"), ["case_id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_contact_attempt_customer_id_scheduled_at"),
-            ["customer_id", "scheduled_at"],
-            unique=False,
+            batch_op.f("ix_contact_attempt_customer_id_scheduled_at"), ["customer_id", "scheduled_at"], unique=False
         )
         batch_op.create_index(
             batch_op.f("ix_contact_attempt_provider_provider_ref"), ["provider", "provider_ref"], unique=False
@@ -432,6 +416,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
         sa.UniqueConstraint("case_id", "kind", "business_date", name=op.f("uq_decision_case_id_kind_business_date")),
     )
+    with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_decision_business_date_kind"), ["business_date", "kind"], unique=False)
+
     op.create_table(
         "episode",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -469,9 +456,7 @@ def upgrade() -> None:
         sa.Column("intent", sa.String(length=24), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["contact_point_id"],
-            ["contact_point.id"],
-            name=op.f("fk_inbound_message_contact_point_id_contact_point"),
+            ["contact_point_id"], ["contact_point.id"], name=op.f("fk_inbound_message_contact_point_id_contact_point")
         ),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_inbound_message_customer_id_customer")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound_message")),
@@ -639,9 +624,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("queue_entry", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_queue_entry_queue_removed_on_priority"),
-            ["queue", "removed_on", "priority"],
-            unique=False,
+            batch_op.f("ix_queue_entry_queue_removed_on_priority"), ["queue", "removed_on", "priority"], unique=False
         )
         batch_op.create_index(
             "uq_queue_entry_active",
@@ -790,10 +773,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["reviewer_id"], ["app_user.id"], name=op.f("fk_review_reviewer_id_app_user")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
         sa.UniqueConstraint(
-            "recording_id",
-            "finding_id",
-            "reviewer_id",
-            name=op.f("uq_review_recording_id_finding_id_reviewer_id"),
+            "recording_id", "finding_id", "reviewer_id", name=op.f("uq_review_recording_id_finding_id_reviewer_id")
         ),
     )
     with op.batch_alter_table("review", schema=None) as batch_op:
@@ -839,9 +819,7 @@ def downgrade() -> None:
     op.drop_table("queue_entry")
     with op.batch_alter_table("promise", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_promise_open",
-            sqlite_where=sa.text("status = 'open'"),
-            postgresql_where=sa.text("status = 'open'"),
+            "uq_promise_open", sqlite_where=sa.text("status = 'open'"), postgresql_where=sa.text("status = 'open'")
         )
         batch_op.drop_index(batch_op.f("ix_promise_case_id"))
         batch_op.drop_index(batch_op.f("ix_promise_account_id"))
@@ -875,14 +853,15 @@ def downgrade() -> None:
     op.drop_table("inbound_message")
     with op.batch_alter_table("episode", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_episode_open",
-            sqlite_where=sa.text("ended_on IS NULL"),
-            postgresql_where=sa.text("ended_on IS NULL"),
+            "uq_episode_open", sqlite_where=sa.text("ended_on IS NULL"), postgresql_where=sa.text("ended_on IS NULL")
         )
         batch_op.drop_index(batch_op.f("ix_episode_case_id"))
         batch_op.drop_index(batch_op.f("ix_episode_account_id_entry_on"))
 
     op.drop_table("episode")
+    with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_decision_business_date_kind"))
+
     op.drop_table("decision")
     with op.batch_alter_table("contact_attempt", schema=None) as batch_op:
         batch_op.drop_index(
@@ -902,9 +881,7 @@ def downgrade() -> None:
     op.drop_table("case_event")
     with op.batch_alter_table("assignment", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_assignment_open",
-            sqlite_where=sa.text("to_at IS NULL"),
-            postgresql_where=sa.text("to_at IS NULL"),
+            "uq_assignment_open", sqlite_where=sa.text("to_at IS NULL"), postgresql_where=sa.text("to_at IS NULL")
         )
         batch_op.drop_index(batch_op.f("ix_assignment_case_id"))
         batch_op.drop_index(batch_op.f("ix_assignment_agent_id_to_at"))
@@ -924,9 +901,7 @@ def downgrade() -> None:
     op.drop_table("contact_point")
     with op.batch_alter_table("case", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_case_open",
-            sqlite_where=sa.text("closed_on IS NULL"),
-            postgresql_where=sa.text("closed_on IS NULL"),
+            "uq_case_open", sqlite_where=sa.text("closed_on IS NULL"), postgresql_where=sa.text("closed_on IS NULL")
         )
         batch_op.drop_index(batch_op.f("ix_case_customer_id_opened_on"))
 

@@ -27,7 +27,7 @@ class Decision(Base):
     """One strategy decision: facts + rule + result + arm and its probability."""
 
     __tablename__ = "decision"
-    __table_args__ = (sa.UniqueConstraint("case_id", "kind", "business_date"),)
+    __table_args__ = (sa.UniqueConstraint("case_id", "kind", "business_date"), sa.Index(None, "business_date", "kind"))
 
     id: Mapped[Id]
     case_id: Mapped[int] = ref("case.id", index=False)
