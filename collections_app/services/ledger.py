@@ -177,30 +177,43 @@ def write_accounts(
         newer="as_of_on",
         origin=joined,
     )
-    # Unchanged accounts were seen today too; a later look at an older file must not overwrite them.
-    snapshot = table_of(AccountSnapshot)
-    facts = ("dpd", "bucket", "balance_amount", "arrears_amount", "limit_amount", "status")
-    bulk.upsert(
-        session,
-        snapshot,
-        staged,
-        keys=("account_id", "business_date"),
-        columns={
-            "account_id": account.c.id,
-            "business_date": sa.literal(business_date, sa.Date()),
-            "batch_id": sa.literal(batch_id),
-            **{c: staged.c[c] for c in facts},
-        },
-        update=facts,
-        origin=staged.join(account, here),
+    _write_snapshots(
+        session, staged, staged.join(account, here), facts=staged, business_date=business_date, batch_id=batch_id
     )
     new = frame.height - known
     return new, touched - new
 
 
+def _write_snapshots(
+    session: Session,
+    staged: sa.Table,
+    origin: sa.FromClause,
+    *,
+    facts: sa.Table,
+    business_date: date,
+    batch_id: int | None = None,
+) -> None:
+    """Write how accounts stand on a day; ``facts`` is the table that holds the figures within ``origin``."""
+    names = ("dpd", "bucket", "balance_amount", "arrears_amount", "limit_amount", "status")
+    bulk.upsert(
+        session,
+        table_of(AccountSnapshot),
+        staged,
+        keys=("account_id", "business_date"),
+        columns={
+            "account_id": table_of(Account).c.id,
+            "business_date": sa.literal(business_date, sa.Date()),
+            "batch_id": sa.literal(batch_id, sa.BigInteger()),
+            **{name: facts.c[name] for name in names},
+        },
+        update=names,
+        origin=origin,
+    )
+
+
 def age_accounts(session: Session, *, business_date: date) -> int:
     """Let a day pass for overdue accounts of which the feed said nothing new; return how many."""
-    account, episode, snapshot = table_of(Account), table_of(Episode), table_of(AccountSnapshot)
+    account, episode = table_of(Account), table_of(Episode)
     silent = sa.and_(
         sa.exists().where(episode.c.account_id == account.c.id, episode.c.ended_on.is_(None)),
         account.c.as_of_on < business_date,
@@ -224,19 +237,8 @@ def age_accounts(session: Session, *, business_date: date) -> int:
         .where(account.c.id == staged.c.id, account.c.dpd != staged.c.dpd)
         .values(dpd=staged.c.dpd, bucket=staged.c.bucket)
     )
-    facts = ("dpd", "bucket", "balance_amount", "arrears_amount", "limit_amount", "status")
-    bulk.upsert(
-        session,
-        snapshot,
-        staged,
-        keys=("account_id", "business_date"),
-        columns={
-            "account_id": account.c.id,
-            "business_date": sa.literal(business_date, sa.Date()),
-            **{c: account.c[c] for c in facts},
-        },
-        update=facts,
-        origin=staged.join(account, account.c.id == staged.c.id),
+    _write_snapshots(
+        session, staged, staged.join(account, account.c.id == staged.c.id), facts=account, business_date=business_date
     )
     longest = sa.select(account.c.dpd).where(account.c.id == episode.c.account_id).scalar_subquery()
     session.execute(
