@@ -13,8 +13,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: .venv/installed system-demo $(VENDOR) ## build the town in a box and serve it (SERVE=0: only the figures)
-	$(BIN)/collections demo --force $(DEMO)
-	@if [ "$(SERVE)" != "0" ]; then $(BIN)/collections demo serve; fi
+	$(BIN)/collections demo --force $(if $(filter 0,$(SERVE)),,--serve) $(DEMO)
 
 web: .venv/installed $(VENDOR) ## serve the site on 127.0.0.1:8000
 	$(BIN)/gunicorn --worker-class gthread --workers 2 --threads 8 --bind 127.0.0.1:8000 wsgi:app

@@ -1,6 +1,9 @@
 """``collections demo``: a town in a box, through the real platform, and its figures."""
 
+import contextlib
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +36,7 @@ ADDRESS = "http://127.0.0.1:8000"
 @click.option("--real-file", default=REAL_FILE, type=click.Path(path_type=Path),
               help="the UCI credit card file; used when it is there")  # fmt: skip
 @click.option("--force", is_flag=True, help="drop an earlier demonstration of this database first")
+@click.option("--serve", is_flag=True, help="serve the site at the end, by the demonstration's clock")
 @click.pass_obj
 def command(
     app: "App",
@@ -44,6 +48,7 @@ def command(
     end_date: datetime,
     real_file: Path,
     force: bool,
+    serve: bool,
 ) -> None:
     """Build a town of overdue customers and replay its days through the platform."""
     from collections_app.town.demo import Demo, Plan  # heavy: models, speech
@@ -65,6 +70,20 @@ def command(
     with Progress(*columns, console=console) as bar:
         result = Demo(app, plan, Bars(bar).telling()).run()
     tell(console, result)
+    if serve:
+        app.database.engine.dispose()
+        _serve(result.now)
+
+
+def _serve(start: datetime) -> None:
+    """Serve the site until interrupted. A process of its own: this one is full of models and their threads."""
+    click.echo(f"\nThe site is at {ADDRESS} (stop it with Ctrl-C)")
+    root = Path(__file__).resolve().parents[2]
+    server = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", "8",
+              "--bind", ADDRESS.removeprefix("http://"), "--log-level", "warning", "--pythonpath", str(root),
+              "--env", f"DEMO_CLOCK={start.isoformat()}", "wsgi:app"]  # fmt: skip
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(subprocess.run(server, check=False).returncode)  # noqa: S603 - our own command line
 
 
 def prepare(app: "App", *, force: bool) -> None:
@@ -128,8 +147,7 @@ def tell(console: Console, result: "Result") -> None:
     from collections_app.town.demo import PASSWORD
 
     console.print(f"\nLogins (password {PASSWORD}): agent, supervisor, scheduler, strategist")
-    console.print(f"Serve it with: make web, then open {ADDRESS}; the demonstration's clock stands at "
-                  f"{result.now:%Y-%m-%dT%H:%M:%S%z} (DEMO_CLOCK)", soft_wrap=True)  # fmt: skip
+    console.print(f"Serve it with: DEMO_CLOCK={result.now.isoformat()} make web, then open {ADDRESS}", soft_wrap=True)
 
 
 def _road(result: "Result") -> list[tuple[str, str]]:
