@@ -23,7 +23,7 @@ from collections_app.db.tables import (
     StopFlag,
 )
 from collections_app.domain.contact import AttemptStatus, PointKind
-from collections_app.domain.outcomes import Outcome
+from collections_app.domain.outcomes import Disposition, Outcome
 from collections_app.domain.promises import PromiseStatus
 from strategies.book import FACTS
 from strategies.experiments import arms
@@ -189,46 +189,55 @@ def _promises(session: Session, as_of: date) -> pl.DataFrame:
     )
 
 
+_MADE = (
+    AttemptStatus.SENDING,
+    AttemptStatus.SENT,
+    AttemptStatus.DELIVERED,
+    AttemptStatus.FAILED,
+    AttemptStatus.UNCERTAIN,
+)
+
+
 def _attempts(session: Session, as_of: date) -> pl.DataFrame:
-    done = (
-        AttemptStatus.SENDING,
-        AttemptStatus.SENT,
-        AttemptStatus.DELIVERED,
-        AttemptStatus.FAILED,
-        AttemptStatus.UNCERTAIN,
+    """Counted where the rows lie: a busy book has dozens of attempts a case, and only four figures are wanted."""
+    on = ContactAttempt.local_date
+    ours = (
+        Case.closed_on.is_(None),
+        ContactAttempt.status.in_(_MADE),
+        ContactAttempt.direction == "outbound",
+        on >= as_of - timedelta(days=60),
+        on <= as_of,
     )
-    since = as_of - timedelta(days=60)
-    rows = bulk.read(
+    figures = bulk.read(
         session,
         sa.select(
             ContactAttempt.case_id,
-            ContactAttempt.local_date.label("on"),
-            sa.cast(ContactAttempt.outcome, sa.String).label("outcome"),
-            sa.cast(ContactAttempt.disposition, sa.String).label("disposition"),
+            sa.func.max(on).label("last_on"),
+            sa.func.max(sa.case((ContactAttempt.outcome == Outcome.RPC, on))).label("spoke_on"),
+            sa.func.sum(sa.case((on > as_of - timedelta(days=7), 1), else_=0)).label("attempts_7d"),
         )
         .join(Case, Case.id == ContactAttempt.case_id)
-        .where(
-            Case.closed_on.is_(None),
-            ContactAttempt.status.in_(done),
-            ContactAttempt.direction == "outbound",
-            ContactAttempt.local_date.is_not(None),
-            ContactAttempt.local_date >= since,
-            ContactAttempt.local_date <= as_of,
-        ),
-        {"case_id": _I, "on": pl.Date, "outcome": _S, "disposition": _S},
+        .where(*ours)
+        .group_by(ContactAttempt.case_id),
+        {"case_id": _I, "last_on": pl.Date, "spoke_on": pl.Date, "attempts_7d": _I},
     )
-    spoke = pl.col("outcome") == Outcome.RPC.value
-    age = (pl.lit(as_of) - pl.col("on")).dt.total_days()
-    return (
-        rows.sort("on")
-        .group_by("case_id")
-        .agg(
-            age.min().alias("days_since_attempt"),
-            age.filter(spoke).min().alias("days_since_rpc"),
-            (age < 7).sum().alias("attempts_7d"),
-            pl.col("disposition").drop_nulls().last().alias("last_disposition"),
+    said = bulk.read(
+        session,
+        sa.select(
+            ContactAttempt.case_id,
+            on.label("on"),
+            sa.cast(ContactAttempt.disposition, sa.String).label("last_disposition"),
         )
+        .join(Case, Case.id == ContactAttempt.case_id)
+        .where(*ours, ContactAttempt.disposition.is_not(None), ContactAttempt.disposition != Disposition.NONE),
+        {"case_id": _I, "on": pl.Date, "last_disposition": _S},
     )
+    latest = said.sort("on").group_by("case_id").agg(pl.last("last_disposition"))
+    ages = [
+        (pl.lit(as_of) - pl.col(source)).dt.total_days().alias(name)
+        for source, name in (("last_on", "days_since_attempt"), ("spoke_on", "days_since_rpc"))
+    ]
+    return figures.with_columns(ages).drop("last_on", "spoke_on").join(latest, on="case_id", how="left")
 
 
 def _blocked(session: Session, as_of: date) -> pl.DataFrame:

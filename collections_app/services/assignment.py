@@ -103,7 +103,7 @@ def _waiting(uow: UnitOfWork, business_date: date) -> list[CaseToAssign]:
             case_id=case_id,
             skill=facts["product_family"],
             language=facts["language"].split("-")[0],
-            expected_value=facts["arrears_minor"] * (1 - (facts["p_event"] or 0.5)),
+            expected_value=facts["arrears_minor"] * (1 - (facts.get("p_event", 0.5))),
             owner=owner,
         )
         for case_id, facts, owner in rows

@@ -50,9 +50,9 @@ def decide(uow: UnitOfWork, *, business_date: date, book: StrategyBook, table: D
         "arm",
         "propensity",
         pl.struct(results).struct.json_encode().alias("result"),
-        pl.struct(pl.col(list(table.facts)).exclude("as_of"), pl.col("as_of").cast(pl.String))
-        .struct.json_encode()
-        .alias("facts"),
+        _known(
+            pl.struct(pl.col(list(table.facts)).exclude("as_of"), pl.col("as_of").cast(pl.String)).struct.json_encode()
+        ).alias("facts"),
     )
     staged = bulk.stage(uow.session, "staged_decision", rows, index=("case_id",))
     target = table_of(Decision)
@@ -80,3 +80,8 @@ def decide(uow: UnitOfWork, *, business_date: date, book: StrategyBook, table: D
         {"case_id": pl.Int64, "id": pl.Int64},
     ).rename({"id": "decision_id"})
     return decided.join(ids, on="case_id", how="left", maintain_order="left")
+
+
+def _known(facts: pl.Expr) -> pl.Expr:
+    """Leave unknown facts out of the stored text: an absent fact is an unknown one, and half of them are."""
+    return facts.str.replace_all(r'"\w+":null,', "").str.replace(r',"\w+":null\}$', "}")

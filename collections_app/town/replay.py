@@ -77,7 +77,7 @@ class Replay:
     sms: TownSms
     desk: Desk
     colleagues: list[Colleague]
-    robot_lines: int = 45
+    robot_lines: int = 35
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     totals: Counter[str] = field(default_factory=Counter)
 
