@@ -62,9 +62,7 @@ def quality(data: Path) -> None:
         card = train(units, models, data).card
         seconds = time.perf_counter() - started
     test = card["test"]
-    print(
-        f"overdue accounts: {card['sample']['train_rows']} to learn, {test['rows']} to test; {seconds:.1f} s"
-    )
+    print(f"overdue accounts: {card['sample']['train_rows']} to learn, {test['rows']} to test; {seconds:.1f} s")
     for name, base in BASELINE.items():
         interval = test.get(f"{name}_interval")
         span = f"[{interval['low']:.3f}, {interval['high']:.3f}]" if interval else ""
@@ -103,9 +101,7 @@ def speed(data: Path, copies: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("quality", "speed"))
     parser.add_argument("data", type=Path, help="folder of the UCI book and its fixed split")
     parser.add_argument("--copies", type=int, nargs="+", default=[1])

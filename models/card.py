@@ -50,8 +50,6 @@ class ModelCard:
                 "warnings": tuple(data["warnings"]),
                 "scaling": Scaling(**data["scaling"]),
                 "cuts": BandCuts(tuple(data["cuts"]["floors"])),
-                "development": StabilityBins(
-                    tuple(data["development"]["edges"]), tuple(data["development"]["shares"])
-                ),
+                "development": StabilityBins(tuple(data["development"]["edges"]), tuple(data["development"]["shares"])),
             }
         )

@@ -38,9 +38,7 @@ _NO_BILL = "nothing was billed, or " + _SHORT
 _NO_HIT = "vendor had no hit, was not asked, or failed: unknown, never 0"
 
 
-def _monthly(
-    stem: str, months: range, *, missing: str, direction: Direction, reason: str
-) -> list[FeatureSpec]:
+def _monthly(stem: str, months: range, *, missing: str, direction: Direction, reason: str) -> list[FeatureSpec]:
     return [FeatureSpec(f"{stem}_{k}", "monthly states", missing, direction, reason) for k in months]
 
 

@@ -36,9 +36,7 @@ def reached_dpd_31(episodes: pl.DataFrame, snapshots: pl.DataFrame, *, as_of: da
         .filter((day >= pl.col("entry_on")) & (pl.col("ended_on").is_null() | (day <= pl.col("ended_on"))))
         .sort("episode_id", "business_date")
         .with_columns(observed_on=day.first().over("episode_id"), observed_dpd=dpd.first().over("episode_id"))
-        .filter(
-            (pl.col("observed_dpd") <= ENTRY_DPD) & (last_day + pl.duration(days=POSTING_LAG_DAYS) <= as_of)
-        )
+        .filter((pl.col("observed_dpd") <= ENTRY_DPD) & (last_day + pl.duration(days=POSTING_LAG_DAYS) <= as_of))
         # DPD at the window's end as this snapshot implies it: exact had nothing been paid in between.
         .with_columns(in_window=day <= last_day, implied=dpd + (last_day - day).dt.total_days())
     )

@@ -106,9 +106,7 @@ def utter(text: str, voice: Voice) -> Samples:
     ]
     done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 (a list, no shell; text is an argument)
     if done.returncode != 0 or len(done.stdout) < 100:
-        raise SynthesiserUnavailable(
-            f"espeak-ng could not speak with voice {voice.name}: {done.stderr[:200]!r}"
-        )
+        raise SynthesiserUnavailable(f"espeak-ng could not speak with voice {voice.name}: {done.stderr[:200]!r}")
     raw, rate = _open_wav(done.stdout)
     sound = soxr.resample(raw, rate, RATE).astype(np.float32)
     loud = np.flatnonzero(np.abs(sound) > 0.002)

@@ -74,6 +74,5 @@ def merge(channels: Sequence[Sequence[Utterance]]) -> Transcript:
 def plain_words(text: str, *, start_ms: int = 0, word_ms: int = 300) -> tuple[Word, ...]:
     """Turn written text into evenly timed words: for examples in checklists and for typed conversations."""
     return tuple(
-        Word(token, start_ms + i * word_ms, start_ms + (i + 1) * word_ms, 1.0)
-        for i, token in enumerate(text.split())
+        Word(token, start_ms + i * word_ms, start_ms + (i + 1) * word_ms, 1.0) for i, token in enumerate(text.split())
     )

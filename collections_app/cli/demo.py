@@ -154,9 +154,7 @@ def _road(result: "Result") -> list[tuple[str, str]]:
     f, heard = result.figures, result.heard
     model = "none"
     if f.champion is not None:
-        model = (
-            f"{f.champion.version} from {f.champion.source}, AUC {f.champion.auc:.3f}, KS {f.champion.ks:.3f}"
-        )
+        model = f"{f.champion.version} from {f.champion.source}, AUC {f.champion.auc:.3f}, KS {f.champion.ks:.3f}"
     attempts = [
         (f"attempts by {kind}", ", ".join(f"{status} {n:,}" for status, n in by_status.items()))
         for kind, by_status in f.attempts.items()

@@ -30,9 +30,7 @@ def group() -> None:
 @click.option("--agent", "agent_id", type=int, help="the agent whose cases this login works (role agent)")
 @click.password_option(help="asked for when not given")
 @click.pass_obj
-def create(
-    app: "App", username: str, display_name: str, role: str, agent_id: int | None, password: str
-) -> None:
+def create(app: "App", username: str, display_name: str, role: str, agent_id: int | None, password: str) -> None:
     """Create a login."""
     with app.units.begin(_OPERATOR) as uow:
         user = users.create_user(

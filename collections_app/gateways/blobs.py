@@ -23,9 +23,7 @@ class BlobStore:
     def path(self, key: str) -> Path:
         """Return where a key lies, whether or not it exists."""
         if not _KEY.fullmatch(key) or ".." in key:
-            raise InvalidInput(
-                f"{key!r} is not a blob key: lower-case letters, digits, '.', '_', '-' and '/'"
-            )
+            raise InvalidInput(f"{key!r} is not a blob key: lower-case letters, digits, '.', '_', '-' and '/'")
         return self.root / key
 
     def put(self, key: str, data: bytes) -> None:

@@ -64,9 +64,7 @@ class GatewayError(Exception):
 class GatewayRejected(GatewayError):
     """The carrier refused this message for good; nothing was sent."""
 
-    def __init__(
-        self, code: str, message: str, *, is_opt_out: bool = False, is_dead_number: bool = False
-    ) -> None:
+    def __init__(self, code: str, message: str, *, is_opt_out: bool = False, is_dead_number: bool = False) -> None:
         super().__init__(code, message)
         self.is_opt_out = is_opt_out
         self.is_dead_number = is_dead_number

@@ -222,14 +222,10 @@ def get_case_file(session: Session, actor: Actor, case_id: int, *, now: datetime
 
 def _accounts(session: Session, case: Case) -> tuple[AccountRow, ...]:
     accounts = session.scalars(
-        sa.select(Account)
-        .where(Account.customer_id == case.customer_id)
-        .order_by(Account.dpd.desc(), Account.id)
+        sa.select(Account).where(Account.customer_id == case.customer_id).order_by(Account.dpd.desc(), Account.id)
     ).all()
     overdue = set(
-        session.scalars(
-            sa.select(Episode.account_id).where(Episode.case_id == case.id, Episode.ended_on.is_(None))
-        )
+        session.scalars(sa.select(Episode.account_id).where(Episode.case_id == case.id, Episode.ended_on.is_(None)))
     )
     cycles = _cycles(session, {a.id: a.currency for a in accounts})
     return tuple(
@@ -305,9 +301,7 @@ def _points(session: Session, customer_id: int, *, now: datetime, since: datetim
 
 
 def _opted_out(session: Session, customer_id: int, point_ids: Collection[int]) -> set[int]:
-    rows = session.execute(
-        sa.select(OptOut.contact_point_id, OptOut.scope).where(OptOut.customer_id == customer_id)
-    )
+    rows = session.execute(sa.select(OptOut.contact_point_id, OptOut.scope).where(OptOut.customer_id == customer_id))
     silenced: set[int] = set()
     for point_id, scope in rows:
         silenced.update(point_ids if scope == "all" or point_id is None else (point_id,))

@@ -165,9 +165,9 @@ def _load(session: Session, customer_ids: Collection[int], *, now: datetime) -> 
 
 def _load_people(session: Session, rows: _Rows, ids: list[int]) -> None:
     for row in session.execute(
-        sa.select(
-            Customer.id, Customer.country, Customer.regions, Customer.zones, Customer.preferences
-        ).where(_one_of(session, Customer.id, ids))
+        sa.select(Customer.id, Customer.country, Customer.regions, Customer.zones, Customer.preferences).where(
+            _one_of(session, Customer.id, ids)
+        )
     ):
         rows.customers[row.id] = row
     for row in session.execute(
@@ -196,9 +196,7 @@ def _load_people(session: Session, rows: _Rows, ids: list[int]) -> None:
 
 def _load_permissions(session: Session, rows: _Rows, ids: list[int]) -> None:
     consents = (
-        sa.select(
-            Consent.contact_point_id, Consent.kind, Consent.captured_at, Consent.given_to, Consent.revoked_at
-        )
+        sa.select(Consent.contact_point_id, Consent.kind, Consent.captured_at, Consent.given_to, Consent.revoked_at)
         .join(ContactPoint, ContactPoint.id == Consent.contact_point_id)
         .where(_one_of(session, ContactPoint.customer_id, ids))
     )
@@ -232,9 +230,7 @@ def _load_debts(session: Session, rows: _Rows, ids: list[int], *, today: date) -
         )
         .exists()
     )
-    in_episode = (
-        sa.select(Episode.id).where(Episode.account_id == Account.id, Episode.ended_on.is_(None)).exists()
-    )
+    in_episode = sa.select(Episode.id).where(Episode.account_id == Account.id, Episode.ended_on.is_(None)).exists()
     statement = (
         sa.select(
             Account.id, Account.customer_id, Account.product_family, Account.currency, Account.arrears_amount,
@@ -331,9 +327,7 @@ def _point(rows: _Rows, point: Any) -> PointFacts:
         owner=point.owner,
         consents=tuple(rows.consents[point.id]),
         opt_outs=tuple(
-            OptOutFact(
-                at=o.at, scope=o.scope, raw=o.raw_text, channel=Channel(o.channel) if o.channel else None
-            )
+            OptOutFact(at=o.at, scope=o.scope, raw=o.raw_text, channel=Channel(o.channel) if o.channel else None)
             for o in rows.opt_outs[point.customer_id]
             if o.contact_point_id in (point.id, None)
         ),

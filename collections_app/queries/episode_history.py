@@ -50,9 +50,9 @@ def episodes(session: Session, *, as_of: date) -> pl.DataFrame:
 
 def snapshots(session: Session, *, as_of: date) -> pl.DataFrame:
     """Return the DPD of every account in an episode, day by day, until ``as_of``."""
-    statement = sa.select(
-        AccountSnapshot.account_id, AccountSnapshot.business_date, AccountSnapshot.dpd
-    ).where(AccountSnapshot.business_date <= as_of, AccountSnapshot.dpd >= 1)
+    statement = sa.select(AccountSnapshot.account_id, AccountSnapshot.business_date, AccountSnapshot.dpd).where(
+        AccountSnapshot.business_date <= as_of, AccountSnapshot.dpd >= 1
+    )
     return bulk.read(session, statement, {"account_id": pl.Int64, "business_date": pl.Date, "dpd": pl.Int64})
 
 
@@ -94,9 +94,9 @@ def promises(session: Session, *, until: datetime, as_of: date) -> pl.DataFrame:
 
 def complaints(session: Session, *, until: datetime) -> pl.DataFrame:
     """Return the complaints of customers by ``until``, as the stop that each one sets."""
-    statement = sa.select(
-        StopFlag.customer_id, StopFlag.set_at.label("on"), StopFlag.set_at.label("known_at")
-    ).where(StopFlag.code == StopCode.COMPLAINT, StopFlag.set_at <= until)
+    statement = sa.select(StopFlag.customer_id, StopFlag.set_at.label("on"), StopFlag.set_at.label("known_at")).where(
+        StopFlag.code == StopCode.COMPLAINT, StopFlag.set_at <= until
+    )
     return _dated(session, statement, {"customer_id": pl.Int64})
 
 

@@ -47,9 +47,7 @@ LABELLED = {
 
 def raw_frames(session: Session, *, account_ids: Sequence[int], as_of: date) -> RawFrames:
     """Read everything that ``build_features`` needs of these accounts, as known at ``as_of``."""
-    wanted = bulk.stage(
-        session, "feature_account", bulk.frame_of_ids("account_id", account_ids), index=("account_id",)
-    )
+    wanted = bulk.stage(session, "feature_account", bulk.frame_of_ids("account_id", account_ids), index=("account_id",))
     midnight = datetime.combine(as_of, time.min, tzinfo=UTC)
     return RawFrames(
         accounts=_read(session, "accounts", _accounts(wanted, as_of)),

@@ -67,9 +67,7 @@ def last_looks(session: Session, attempt_ids: Collection[int]) -> dict[int, Last
 
 def _debts(session: Session, customer_ids: Collection[int]) -> tuple[dict[int, str], dict[int, int]]:
     """Return the name to speak in (of the oldest account) and what is overdue in open episodes."""
-    in_episode = (
-        sa.select(Episode.id).where(Episode.account_id == Account.id, Episode.ended_on.is_(None)).exists()
-    )
+    in_episode = sa.select(Episode.id).where(Episode.account_id == Account.id, Episode.ended_on.is_(None)).exists()
     brands: dict[int, str] = {}
     owed: dict[int, int] = {}
     rows = session.execute(

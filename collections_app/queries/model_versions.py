@@ -39,9 +39,7 @@ def list_models(session: Session) -> list[ModelRow]:
 
 def get_model(session: Session, name: str, version: str) -> ModelRow:
     """Return one version, or raise NotFound."""
-    row = session.scalar(
-        sa.select(ModelVersion).where(ModelVersion.name == name, ModelVersion.version == version)
-    )
+    row = session.scalar(sa.select(ModelVersion).where(ModelVersion.name == name, ModelVersion.version == version))
     if row is None:
         raise NotFound(f"there is no {name} {version}; `collections model list` shows what there is")
     return _row(row)

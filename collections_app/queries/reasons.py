@@ -97,9 +97,7 @@ def _note(row: Decision, books: Mapping[int, tuple[str, Mapping[tuple[str, str],
                     name, row.arm)  # fmt: skip
 
 
-def _sentences(
-    session: Session, version_ids: Collection[int]
-) -> dict[int, tuple[str, dict[tuple[str, str], str]]]:
+def _sentences(session: Session, version_ids: Collection[int]) -> dict[int, tuple[str, dict[tuple[str, str], str]]]:
     """Return for each book its name and the ``why`` of each rule."""
     versions = session.scalars(sa.select(StrategyVersion).where(StrategyVersion.id.in_(version_ids)))
     return {

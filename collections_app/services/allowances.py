@@ -38,9 +38,7 @@ class CallOption:
     allowances: tuple[Allowance, ...]
 
 
-def call_options(
-    session: Session, *, case_id: int, packs: PackLibrary, now: datetime
-) -> dict[int, CallOption]:
+def call_options(session: Session, *, case_id: int, packs: PackLibrary, now: datetime) -> dict[int, CallOption]:
     """Return for every phone of a case's customer whether an agent may call it now, and what is left."""
     decisions = check_agent_calls(session, case_id=case_id, packs=packs, now=now)
     if not decisions:
@@ -53,10 +51,7 @@ def call_options(
     for rule in pack.rules:
         if isinstance(rule, Count) and (rule.id not in counts or rule.limit < counts[rule.id].limit):
             counts[rule.id] = rule
-    return {
-        point_id: CallOption(decision, _allowances(decision, counts))
-        for point_id, decision in decisions.items()
-    }
+    return {point_id: CallOption(decision, _allowances(decision, counts)) for point_id, decision in decisions.items()}
 
 
 def _allowances(decision: GateDecision, counts: dict[str, Count]) -> tuple[Allowance, ...]:

@@ -50,9 +50,7 @@ def cancel_unsent(uow: UnitOfWork, campaign_ids: list[int], *, reason: str) -> i
     return int(getattr(result, "rowcount", 0))
 
 
-def _move(
-    uow: UnitOfWork, campaign_id: int, *, from_: tuple[CampaignStatus, ...], to: CampaignStatus
-) -> Campaign:
+def _move(uow: UnitOfWork, campaign_id: int, *, from_: tuple[CampaignStatus, ...], to: CampaignStatus) -> Campaign:
     uow.actor.require(Permission.CAMPAIGN_RUN)
     campaign = uow.session.get(Campaign, campaign_id, with_for_update=True)
     if campaign is None:

@@ -234,9 +234,7 @@ def _claim(uow: UnitOfWork, ready: Sequence[dict[str, Any]], worker: str) -> set
 
 
 def _close(uow: UnitOfWork, attempt_id: int, status: AttemptStatus, reason: str) -> None:
-    uow.session.execute(
-        _still_ready(attempt_id).values(status=status, settled_at=uow.now, error_code=reason[:32])
-    )
+    uow.session.execute(_still_ready(attempt_id).values(status=status, settled_at=uow.now, error_code=reason[:32]))
 
 
 def _still_ready(attempt_id: int) -> sa.Update:

@@ -88,9 +88,7 @@ def plan_campaigns(
     return dict(stats)
 
 
-def check_agent_calls(
-    session: Session, *, case_id: int, packs: PackLibrary, now: datetime
-) -> dict[int, GateDecision]:
+def check_agent_calls(session: Session, *, case_id: int, packs: PackLibrary, now: datetime) -> dict[int, GateDecision]:
     """Return, for every phone of the case's customer, whether an agent may call it now and why not."""
     case = _case(session, case_id)
     points = session.scalars(
@@ -113,9 +111,7 @@ def check_agent_call(
     return judge(facts, packs, now)
 
 
-def start_agent_call(
-    uow: UnitOfWork, *, case_id: int, contact_point_id: int, packs: PackLibrary
-) -> ContactAttempt:
+def start_agent_call(uow: UnitOfWork, *, case_id: int, contact_point_id: int, packs: PackLibrary) -> ContactAttempt:
     """Reserve an agent's call: SENDING if the gate allows it now, else DENIED with its evidence.
 
     A refusal is returned, not raised: raising would roll back the record of it. The caller looks at
@@ -124,9 +120,7 @@ def start_agent_call(
     return start_agent_calls(uow, [(case_id, contact_point_id)], packs=packs)[0]
 
 
-def start_agent_calls(
-    uow: UnitOfWork, calls: Sequence[tuple[int, int]], *, packs: PackLibrary
-) -> list[ContactAttempt]:
+def start_agent_calls(uow: UnitOfWork, calls: Sequence[tuple[int, int]], *, packs: PackLibrary) -> list[ContactAttempt]:
     """Reserve an agent's calls of (case, phone), each of another customer, with one reading of the facts."""
     uow.actor.require(Permission.CASE_WORK)
     cases = _own_cases(uow, calls)
@@ -135,10 +129,7 @@ def start_agent_calls(
         raise InvalidInput("a customer is called once at a time")
     # The lock makes counters true: a second dialler waits here until our reservation is visible.
     uow.session.execute(
-        sa.select(Customer.id)
-        .where(Customer.id.in_(customers))
-        .order_by(Customer.id)
-        .with_for_update(key_share=True)
+        sa.select(Customer.id).where(Customer.id.in_(customers)).order_by(Customer.id).with_for_update(key_share=True)
     )
     asks = [_agent_ask(c, point_id) for c, (_, point_id) in zip(customers, calls, strict=True)]
     judged = [(facts, judge(facts, packs, uow.now)) for facts in gate_inputs(uow.session, asks, now=uow.now)]
@@ -290,9 +281,7 @@ def _plan_chunk(
 ) -> Counter[str]:
     """Gate a part of the audience and store its attempts with their decisions, in bulk."""
     planned_before = set(
-        uow.session.scalars(
-            sa.select(ContactAttempt.customer_id).where(ContactAttempt.campaign_id == campaign.id)
-        )
+        uow.session.scalars(sa.select(ContactAttempt.customer_id).where(ContactAttempt.campaign_id == campaign.id))
     )
     fresh = [(case_id, c) for case_id, c in audience if c not in planned_before]
     points = best_points(uow.session, {c for _, c in fresh}, campaign.channel)
@@ -326,9 +315,7 @@ def _plan_chunk(
                 ContactAttempt.campaign_id == campaign.id, ContactAttempt.customer_id.in_(decisions)
             )
         )
-        gate_log.store(
-            uow.session, [(i, decisions[c]) for i, c in ids], phase=gate_log.Phase.PLAN, now=uow.now
-        )
+        gate_log.store(uow.session, [(i, decisions[c]) for i, c in ids], phase=gate_log.Phase.PLAN, now=uow.now)
     return stats
 
 

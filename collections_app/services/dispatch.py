@@ -196,9 +196,7 @@ def reconcile_uncertain(
     return dict(stats)
 
 
-def _record(
-    uow: UnitOfWork, answers: Sequence[_Answer], provider: str, *, retry_after: timedelta
-) -> Counter[str]:
+def _record(uow: UnitOfWork, answers: Sequence[_Answer], provider: str, *, retry_after: timedelta) -> Counter[str]:
     """Write down the answers of a batch. Guarded: a receipt that was faster is not overwritten."""
     stats: Counter[str] = Counter()
     sent: list[dict[str, object]] = []
@@ -243,9 +241,7 @@ def _mark_sent(uow: UnitOfWork, rows: list[dict[str, object]], provider: str) ->
             # Not IN: an expanding list cannot travel in an executemany.
             sa.or_(table.c.status == AttemptStatus.SENDING, table.c.status == AttemptStatus.UNCERTAIN),
         )
-        .values(
-            status=AttemptStatus.SENT, provider=provider, provider_ref=sa.bindparam("b_ref"), error_code=None
-        ),
+        .values(status=AttemptStatus.SENT, provider=provider, provider_ref=sa.bindparam("b_ref"), error_code=None),
         rows,
     )
 

@@ -79,9 +79,7 @@ def build(session: Session, *, as_of: date) -> pl.DataFrame:
             how="left",
         )
         .join(_complaints(episodes, history.complaints(session, until=end)), on="episode_id", how="left")
-        .join(
-            _confirmed(episodes, history.confirmed_findings(session, until=end)), on="episode_id", how="left"
-        )
+        .join(_confirmed(episodes, history.confirmed_findings(session, until=end)), on="episode_id", how="left")
     )
     counts = ("n_attempts", "n_rpc", "n_promises")
     known = ("dpd_known_at", "contact_known_at", "promise_known_at", "complaint_known_at", "qa_known_at")
@@ -114,13 +112,7 @@ def _cure_mode() -> pl.Expr:
 
 def _evening(column: str) -> pl.Expr:
     """Return the last instant of a day: a fact of a daily feed is not known earlier in that day."""
-    return (
-        pl.col(column)
-        .cast(pl.Datetime("us"))
-        .dt.offset_by("1d")
-        .dt.offset_by("-1us")
-        .dt.replace_time_zone("UTC")
-    )
+    return pl.col(column).cast(pl.Datetime("us")).dt.offset_by("1d").dt.offset_by("-1us").dt.replace_time_zone("UTC")
 
 
 def _during(episodes: pl.DataFrame, facts: pl.DataFrame, *, key: str, on: str) -> pl.DataFrame:
@@ -137,9 +129,7 @@ def _dpd(episodes: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
         late.with_columns(known_at=_evening("business_date"))
         .sort("episode_id", "business_date")
         .group_by("episode_id", maintain_order=True)
-        .agg(
-            max_dpd=pl.col("dpd").max(), last_dpd=pl.col("dpd").last(), dpd_known_at=pl.col("known_at").max()
-        )
+        .agg(max_dpd=pl.col("dpd").max(), last_dpd=pl.col("dpd").last(), dpd_known_at=pl.col("known_at").max())
     )
 
 

@@ -20,9 +20,7 @@ class Phase(StrEnum):
     CALL = "call"
 
 
-def store(
-    session: Session, words: Iterable[tuple[int, GateDecision]], *, phase: Phase, now: datetime
-) -> None:
+def store(session: Session, words: Iterable[tuple[int, GateDecision]], *, phase: Phase, now: datetime) -> None:
     """Store the decisions of many attempts, given as (attempt id, decision), in one statement."""
     rows = [_row(attempt_id, decision, phase=phase, now=now) for attempt_id, decision in words]
     if rows:

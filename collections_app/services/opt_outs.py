@@ -42,9 +42,7 @@ def record_opt_out(
     points = sa.select(ContactPoint.id).where(ContactPoint.customer_id == customer_id)
     uow.session.execute(
         sa.update(Consent)
-        .where(
-            Consent.contact_point_id.in_(points), Consent.revoked_at.is_(None), Consent.kind.in_(_CONSENTS)
-        )
+        .where(Consent.contact_point_id.in_(points), Consent.revoked_at.is_(None), Consent.kind.in_(_CONSENTS))
         .values(revoked_at=uow.now)
         .execution_options(synchronize_session=False)
     )
@@ -58,9 +56,7 @@ def record_opt_out(
     return True
 
 
-def is_stopped(
-    uow: UnitOfWork, *, customer_id: int, contact_point_id: int | None, channel: Channel | None
-) -> bool:
+def is_stopped(uow: UnitOfWork, *, customer_id: int, contact_point_id: int | None, channel: Channel | None) -> bool:
     """Tell whether a stop request stands for this point and channel, not taken back since."""
     stopped_at = uow.session.scalar(
         sa.select(sa.func.max(OptOut.at)).where(

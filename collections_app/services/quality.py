@@ -45,9 +45,7 @@ def check_pending(units: UnitsOfWork, *, checklist: Checklist, limit: int = 1000
 
 
 def _check_one(uow: UnitOfWork, recording: Recording, checklist: Checklist) -> list[Suspicion]:
-    transcript = uow.session.scalars(
-        sa.select(Transcript).where(Transcript.recording_id == recording.id)
-    ).one()
+    transcript = uow.session.scalars(sa.select(Transcript).where(Transcript.recording_id == recording.id)).one()
     words = Words(tuple(Utterance.from_json(u) for u in transcript.utterances))
     suspicions = check(words, CallContext(_collector_role(uow, recording)), checklist)
     for s in suspicions:
@@ -93,11 +91,7 @@ def _collector_role(uow: UnitOfWork, recording: Recording) -> CollectorRole:
         .join(Episode, Episode.account_id == Account.id)
         .where(Episode.case_id == recording.case_id, Account.collector_role == CollectorRole.THIRD_PARTY)
     )
-    return (
-        CollectorRole.THIRD_PARTY
-        if uow.session.scalar(sa.select(third.exists()))
-        else CollectorRole.FIRST_PARTY
-    )
+    return CollectorRole.THIRD_PARTY if uow.session.scalar(sa.select(third.exists())) else CollectorRole.FIRST_PARTY
 
 
 def review(
@@ -125,9 +119,7 @@ def review(
         Review.reviewer_id == uow.actor.id,
     )
     if uow.session.scalar(sa.select(sa.exists().where(same))):
-        raise Conflict(
-            "you have given your verdict on this already; an appeal is decided by another reviewer"
-        )
+        raise Conflict("you have given your verdict on this already; an appeal is decided by another reviewer")
     given = Review(
         recording_id=recording_id,
         finding_id=finding_id,

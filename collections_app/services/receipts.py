@@ -179,9 +179,7 @@ def uncertain_sends(session: Session, provider: str, *, since: datetime, limit: 
         .limit(limit)
     )  # fmt: skip
     return [
-        SentQuery(attempt_id, to, body or "", sent_at, ref)
-        for attempt_id, to, body, sent_at, ref in rows
-        if sent_at
+        SentQuery(attempt_id, to, body or "", sent_at, ref) for attempt_id, to, body, sent_at, ref in rows if sent_at
     ]
 
 

@@ -21,9 +21,7 @@ CHAMPION = "champion"
 _CHUNK_CASES = 100_000
 
 
-def score_open(
-    uow: UnitOfWork, *, business_date: date, models: ModelStore, threads: int = 2
-) -> dict[str, Any]:
+def score_open(uow: UnitOfWork, *, business_date: date, models: ModelStore, threads: int = 2) -> dict[str, Any]:
     """Score every open case that the champion has not scored for this date; its riskiest account speaks.
 
     Without a champion (cold start) nothing is scored and the reason is returned: strategies have rows
@@ -86,9 +84,7 @@ def _unscored(uow: UnitOfWork, model_version_id: int, business_date: date) -> pl
     return bulk.read(uow.session, statement, {"case_id": pl.Int64, "account_id": pl.Int64})
 
 
-def _worst_per_case(
-    pairs: pl.DataFrame, features: pl.DataFrame, bundle: Bundle, threads: int
-) -> pl.DataFrame:
+def _worst_per_case(pairs: pl.DataFrame, features: pl.DataFrame, bundle: Bundle, threads: int) -> pl.DataFrame:
     said = c_card.predict(bundle, features, threads=threads)
     scores = features.select("account_id").with_columns(
         pl.Series("p_event", said.p_event),

@@ -127,9 +127,7 @@ def approve(uow: UnitOfWork, *, name: str, version: str) -> ModelVersion:
         raise NotAllowed("a model is approved by a person, never by the system")
     versions = {
         v.version: v
-        for v in uow.session.scalars(
-            sa.select(ModelVersion).where(ModelVersion.name == name).with_for_update()
-        )
+        for v in uow.session.scalars(sa.select(ModelVersion).where(ModelVersion.name == name).with_for_update())
     }
     if version not in versions:
         raise NotFound(f"there is no {name} {version}; `collections model list` shows what there is")

@@ -173,9 +173,7 @@ def _call(number: int, plant: _Plant | None, rng: random.Random) -> PlantedCall:
         turns.append(Turn("customer", "okay goodbye"))
     else:
         turns, breach_at = _ordinary(names, plant, third_party, rng)
-    breaches: tuple[Breach, ...] = (
-        () if plant is None else (Breach(plant.item_code, plant.rule_id, breach_at),)
-    )
+    breaches: tuple[Breach, ...] = () if plant is None else (Breach(plant.item_code, plant.rule_id, breach_at),)
     if left_out == "third_party":
         # Whoever tells a stranger also tells it before any identity was confirmed.
         breaches += (Breach("Q03", "identity_before_disclosure", breach_at),)
@@ -183,9 +181,7 @@ def _call(number: int, plant: _Plant | None, rng: random.Random) -> PlantedCall:
     return PlantedCall(number, tuple(turns), breaches, role)
 
 
-def _ordinary(
-    names: "_Names", plant: _Plant | None, third_party: bool, rng: random.Random
-) -> tuple[list[Turn], int]:
+def _ordinary(names: "_Names", plant: _Plant | None, third_party: bool, rng: random.Random) -> tuple[list[Turn], int]:
     """Build a call with the customer; what the plant leaves out is missing, what it says is said."""
     left_out = plant.leaves_out if plant else None
     turns = [
@@ -206,13 +202,9 @@ def _ordinary(
         turns.append(Turn("customer", rng.choice(_EXCUSES)))
         turns.append(Turn("agent", rng.choice(plant.says)))
         breach_at = len(turns) - 1
-        turns.append(
-            Turn("customer", rng.choice(("this is harassment", "i will report you", "you people are rude")))
-        )
+        turns.append(Turn("customer", rng.choice(("this is harassment", "i will report you", "you people are rude"))))
     elif plant is None and rng.random() < 0.5:
-        turns.append(
-            Turn("customer", rng.choice(("will i go to jail", "will you call my employer", "i lost my job")))
-        )
+        turns.append(Turn("customer", rng.choice(("will i go to jail", "will you call my employer", "i lost my job"))))
         turns.append(Turn("agent", rng.choice(_DECOYS)))
     if left_out == "stop" or (plant is None and rng.random() < 0.3):
         turns.append(Turn("customer", "please stop calling me"))
@@ -256,9 +248,7 @@ class _Names:
         self.amount = f"{say_number(rng.randrange(12, 90) * 10)} dollars"
         self.promise = f"i will pay {self.amount} on {rng.choice(_DAYS)}"
         agent = f"{rng.choice(_FIRST)} {rng.choice(_LAST)}"
-        self.greeting = (
-            f"good morning this is {agent} calling from {self.bank} may i speak with {self.customer} please"
-        )
+        self.greeting = f"good morning this is {agent} calling from {self.bank} may i speak with {self.customer} please"
         self._past_due = rng.choice(_TOLD)
         self._day = rng.choice(_DAYS)
 

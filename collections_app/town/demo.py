@@ -168,9 +168,7 @@ class Demo:
         return town
 
     def _people(self) -> tuple[Actor, Actor]:
-        self.colleagues = desks.hire(
-            self.units, count=self.plan.agents, chinese_share=CHINESE_SHARE, password=PASSWORD
-        )
+        self.colleagues = desks.hire(self.units, count=self.plan.agents, chinese_share=CHINESE_SHARE, password=PASSWORD)
         made = {}
         with self.units.begin(Actor(id=None, name="demo", role=Role.ADMIN)) as uow:
             for role in (Role.SUPERVISOR, Role.SCHEDULER, Role.STRATEGIST):
@@ -186,9 +184,7 @@ class Demo:
 
     def _cold_start(self, strategist: Actor) -> None:
         if not self.plan.real_file.is_file():
-            self.notes.append(
-                f"left out: the real lender's file and the cold-start model: no {self.plan.real_file}"
-            )
+            self.notes.append(f"left out: the real lender's file and the cold-start model: no {self.plan.real_file}")
             return
         trained = training.train_from_file(
             self.units, actor=strategist, models=self.app.models, path=self.plan.real_file,
@@ -239,9 +235,7 @@ class Demo:
     def _own_model(self, strategist: Actor) -> None:
         """Train on the town's own matured labels; with too few, the model at work stays."""
         try:
-            trained = training.train_c_card(
-                self.units, actor=strategist, models=self.app.models, source=SOURCE
-            )
+            trained = training.train_c_card(self.units, actor=strategist, models=self.app.models, source=SOURCE)
         except InvalidInput as error:
             self.notes.append(f"no model of the town's own on day {OWN_MODEL_AFTER_DAYS}: {error.message}")
             return
@@ -255,9 +249,7 @@ class Demo:
         def aloud(attempt_id: int) -> None:
             nonlocal left
             carrier = self.speaking if left > 0 else self.carrier
-            result = robocalls.run_call(
-                self.units, attempt_id=attempt_id, carrier=carrier, blobs=self.app.blobs
-            )
+            result = robocalls.run_call(self.units, attempt_id=attempt_id, carrier=carrier, blobs=self.app.blobs)
             left -= result.audio is not None
 
         last = replace(replay, robot=aloud)
@@ -272,9 +264,7 @@ class Demo:
             return
         mapping = load_mapping("uci_credit_card")
         with self.units.begin(SYSTEM) as uow:
-            done = intake.import_file(
-                uow, path=self.plan.real_file, mapping=mapping, business_date=self.plan.end
-            )
+            done = intake.import_file(uow, path=self.plan.real_file, mapping=mapping, business_date=self.plan.end)
             casework.refresh(uow, business_date=self.plan.end)
         for work in (self._score, self._place, self._treat):
             with self.units.begin(SYSTEM) as uow:

@@ -100,9 +100,7 @@ class Desk:
         """Read every agent's list once; what was called lately or is cooling off can wait."""
         with self.units.database.reading() as session:
             work = desks.open_work(session, source=SOURCE)
-            phones = desks.phones(session, source=SOURCE).unique(
-                "customer_id", keep="first", maintain_order=True
-            )
+            phones = desks.phones(session, source=SOURCE).unique("customer_id", keep="first", maintain_order=True)
         rested = business_date - timedelta(days=_REST_DAYS)
         cool, last = pl.col("cool_until_on"), pl.col("last_call_on")
         ready = work.join(phones, on="customer_id", how="inner", maintain_order="left").filter(
@@ -139,9 +137,7 @@ class Desk:
                         self._call(uow, item, attempt.id, business_date, stats)
         return stats
 
-    def _call(
-        self, uow: UnitOfWork, item: Item, attempt_id: int, business_date: date, stats: Counter[str]
-    ) -> None:
+    def _call(self, uow: UnitOfWork, item: Item, attempt_id: int, business_date: date, stats: Counter[str]) -> None:
         met = self.behaviour.answer(item.point, self.clock.now)
         if met is not Outcome.RPC:
             outcomes.record_call(uow, attempt_id=attempt_id, outcome=met)

@@ -152,6 +152,4 @@ class Ledger:
 
     def _book(self, account: int, amount: int, kind: str, channel: str, reverses: str = "") -> None:
         self._serial += 1
-        self.booked[self.day].append(
-            Cash(f"P{self._serial:08d}", account, amount, kind, self.day, channel, reverses)
-        )
+        self.booked[self.day].append(Cash(f"P{self._serial:08d}", account, amount, kind, self.day, channel, reverses))

@@ -134,9 +134,7 @@ def compare(units: UnitsOfWork, planted: list[Planted]) -> Heard:
     return Heard(len(planted), len(flagged), len(guilty), len(flagged & guilty))
 
 
-def _store(
-    units: UnitsOfWork, blobs: BlobStore, call: PlantedCall, talk: dict[str, Any], audio: bytes
-) -> Planted:
+def _store(units: UnitsOfWork, blobs: BlobStore, call: PlantedCall, talk: dict[str, Any], audio: bytes) -> Planted:
     started: datetime = talk["dispatched_at"]
     with units.begin() as uow:
         recording = recordings.store_recording(

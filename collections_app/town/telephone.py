@@ -67,9 +67,7 @@ class TownSms:
             raise GatewayRejected("30005", "unknown destination handset", is_dead_number=True)
         reference = f"TS{message.attempt_id:010d}"
         self._receipts.append(
-            StatusReport(
-                PROVIDER, reference, "delivered", AttemptStatus.DELIVERED, attempt_id=message.attempt_id
-            )
+            StatusReport(PROVIDER, reference, "delivered", AttemptStatus.DELIVERED, attempt_id=message.attempt_id)
         )
         return SendReceipt(PROVIDER, reference)
 

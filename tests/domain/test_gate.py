@@ -172,9 +172,7 @@ OLD_TEXTING = (consent(), consent("sms_direct", "2026-01-02 15:00", "collector")
     ],
     ids=["60 days", "T7: 61 days", "T7: 61 days, checked", "T8: no data is no safe harbour"],
 )
-def test_t7_t8_a_text_needs_a_basis_of_sixty_days_or_a_check(
-    now: str, answer: str | None, verdict: Verdict
-) -> None:
+def test_t7_t8_a_text_needs_a_basis_of_sixty_days_or_a_check(now: str, answer: str | None, verdict: Verdict) -> None:
     checked = utc("2026-03-03 10:00") if answer else None
     decision = ask(now, facts(
         point={"consents": OLD_TEXTING, "rnd_answer": answer, "rnd_at": checked}, proposal=TEXT

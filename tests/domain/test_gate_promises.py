@@ -44,9 +44,7 @@ def test_what_is_deferred_is_allowed_at_its_instant(
 
 @settings(max_examples=100, deadline=None)
 @given(market=_markets, history=_touches, one_more=_touches)
-def test_one_more_touch_never_opens_the_gate(
-    market: str, history: list[Touch], one_more: list[Touch]
-) -> None:
+def test_one_more_touch_never_opens_the_gate(market: str, history: list[Touch], one_more: list[Touch]) -> None:
     less = ask("2026-03-10 16:00", facts(market, history=tuple(history)))
     more = ask("2026-03-10 16:00", facts(market, history=(*history, *one_more)))
     assert hits(less) <= hits(more)

@@ -197,9 +197,7 @@ def test_missing_credentials_are_named_in_one_sentence() -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize(
-    ("sender", "name"), [("+15125550100", "From"), ("MG" + "0" * 32, "MessagingServiceSid")]
-)
+@pytest.mark.parametrize(("sender", "name"), [("+15125550100", "From"), ("MG" + "0" * 32, "MessagingServiceSid")])
 def test_the_request_is_one_that_twilios_own_description_admits(shared: Path, sender: str, name: str) -> None:
     carrier = CarrierSimulator()
     _twilio(carrier, sender=sender).send(SmsMessage(41, TO, "您好 hello"))

@@ -14,9 +14,9 @@ FORM = {"MessageSid": ["SM1"], "MessageStatus": ["delivered"], "Body": ["您好 
 @given(st.dictionaries(st.text(min_size=1, max_size=10), st.text(max_size=30), max_size=6))
 def test_we_sign_as_twilio_does(form: dict[str, str]) -> None:
     url = "https://example.com/webhooks/twilio/status?attempt=7"
-    assert signature(TOKEN, url, {k: [v] for k, v in form.items()}) == RequestValidator(
-        TOKEN
-    ).compute_signature(url, form)
+    assert signature(TOKEN, url, {k: [v] for k, v in form.items()}) == RequestValidator(TOKEN).compute_signature(
+        url, form
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,6 @@ def test_a_changed_field_a_changed_address_or_another_token_is_not_genuine() -> 
     assert not is_genuine("another", url, FORM, good)
 
 
-@pytest.mark.parametrize(
-    ("token", "given_signature"), [(TOKEN, None), (TOKEN, ""), ("", "x"), (TOKEN, "ünicode")]
-)
+@pytest.mark.parametrize(("token", "given_signature"), [(TOKEN, None), (TOKEN, ""), ("", "x"), (TOKEN, "ünicode")])
 def test_no_signature_or_no_token_is_not_genuine(token: str, given_signature: str | None) -> None:
     assert not is_genuine(token, "https://example.com/a", FORM, given_signature)

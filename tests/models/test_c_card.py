@@ -21,9 +21,7 @@ def book(n: int, seed: int = 1) -> tuple[pl.DataFrame, Any]:
     values = dict.fromkeys(FEATURE_NAMES, [None] * n) | {
         "dpd": 30 * late, "past_due_0": late, "pay_ratio_0": paid, "ml_status": np.full(n, -2.0),
     }  # fmt: skip
-    frame = pl.DataFrame({"account_id": np.arange(n), **values}).with_columns(
-        pl.col(FEATURE_NAMES).cast(pl.Float64)
-    )
+    frame = pl.DataFrame({"account_id": np.arange(n), **values}).with_columns(pl.col(FEATURE_NAMES).cast(pl.Float64))
     return frame, (rng.uniform(size=n) < p).astype(np.int64)
 
 

@@ -49,9 +49,7 @@ def test_a_wrong_scale_shows_in_the_calibration_slope_but_not_in_the_ranking() -
 
 
 def test_capture_counts_the_bads_among_the_worst_rows() -> None:
-    assert capture(np.array([1, 1, 0, 0, 0, 1, 0, 0, 0, 0]), np.linspace(1, 0, 10), 0.2) == pytest.approx(
-        2 / 3
-    )
+    assert capture(np.array([1, 1, 0, 0, 0, 1, 0, 0, 0, 0]), np.linspace(1, 0, 10), 0.2) == pytest.approx(2 / 3)
 
 
 def test_metrics_of_one_class_are_refused() -> None:

@@ -19,11 +19,7 @@ def day(back: int) -> date:
 
 
 def frame(name: str, *rows: dict[str, Any]) -> pl.DataFrame:
-    return (
-        pl.DataFrame(list(rows), schema=dict(FRAMES[name]))
-        if rows
-        else pl.DataFrame(schema=dict(FRAMES[name]))
-    )
+    return pl.DataFrame(list(rows), schema=dict(FRAMES[name])) if rows else pl.DataFrame(schema=dict(FRAMES[name]))
 
 
 def snapshot(back: int = 0, **over: Any) -> dict[str, Any]:
@@ -52,9 +48,7 @@ def test_every_feature_has_its_column_and_its_sentence() -> None:
 
 def test_an_account_not_seen_by_then_has_no_features() -> None:
     late = frame("snapshots", snapshot(-1))
-    accounts = frame(
-        "accounts", {"account_id": 1, "customer_id": 7, "opened_on": None, "has_payment_feed": True}
-    )
+    accounts = frame("accounts", {"account_id": 1, "customer_id": 7, "opened_on": None, "has_payment_feed": True})
     assert build_features(RawFrames.of(accounts=accounts, snapshots=late), AS_OF).is_empty()
 
 
@@ -73,9 +67,7 @@ def full_frames(*, tomorrow: bool) -> RawFrames:
         ],
         "payments": [{"account_id": 1, "value_on": day(9), "known_on": day(8), "amount": 5_00}],
         "signals": [signal(ml_id_all_apps_12m=3)],
-        "attempts": [
-            {"customer_id": 7, "at_on": day(3), "is_connect": True, "is_rpc": True, "is_refusal": False}
-        ],
+        "attempts": [{"customer_id": 7, "at_on": day(3), "is_connect": True, "is_rpc": True, "is_refusal": False}],
         "promises": [{"account_id": 1, "settled_on": day(4), "is_kept": False, "is_broken": True}],
         "episodes": [{"account_id": 1, "ended_on": day(40), "max_dpd": 9}],
     }
@@ -130,9 +122,7 @@ def test_reported_cycles_and_snapshots_tell_the_same_story() -> None:
 
 
 def test_a_month_before_the_first_sight_is_unknown_not_paid_nothing() -> None:
-    row = built(
-        payments=frame("payments", {"account_id": 2, "value_on": day(9), "known_on": day(8), "amount": 1})
-    )
+    row = built(payments=frame("payments", {"account_id": 2, "value_on": day(9), "known_on": day(8), "amount": 1}))
     assert row["past_due_0"] == 1
     assert row["past_due_1"] is None
     assert row["paid_of_limit_0"] is None
@@ -153,9 +143,7 @@ def test_a_book_without_a_payment_feed_does_not_say_that_nothing_was_paid() -> N
     account = {"account_id": 1, "customer_id": 7, "opened_on": None}
     silent = built(accounts=frame("accounts", {**account, "has_payment_feed": False}))
     assert silent["paid_30d_of_arrears"] is None
-    assert (
-        built(accounts=frame("accounts", {**account, "has_payment_feed": True}))["paid_30d_of_arrears"] == 0
-    )
+    assert built(accounts=frame("accounts", {**account, "has_payment_feed": True}))["paid_30d_of_arrears"] == 0
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,7 @@ def test_an_account_cured_the_day_before_is_good() -> None:
     assert outcome(daily(28), ended=29, reason="cured") == 0
 
 
-@pytest.mark.parametrize(
-    ("reason", "label"), [("cured", 0), ("paid_off", 0), ("charged_off", 1), ("sold", None)]
-)
+@pytest.mark.parametrize(("reason", "label"), [("cured", 0), ("paid_off", 0), ("charged_off", 1), ("sold", None)])
 def test_the_reason_of_an_early_end_decides(reason: str, label: int | None) -> None:
     assert outcome(daily(9), ended=10, reason=reason) == label
 

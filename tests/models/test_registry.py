@@ -40,9 +40,7 @@ def test_saving_twice_changes_nothing(tmp_path: Path, bundle: Bundle) -> None:
     assert (tmp_path / key / "manifest.json").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize(
-    "name", ["card.json", "schema.json", "calibration.json", "model.ubj", "manifest.json"]
-)
+@pytest.mark.parametrize("name", ["card.json", "schema.json", "calibration.json", "model.ubj", "manifest.json"])
 def test_a_missing_file_is_named(tmp_path: Path, bundle: Bundle, name: str) -> None:
     key = ModelStore(tmp_path).save(bundle, "v1")
     (tmp_path / key / name).unlink()
@@ -50,9 +48,7 @@ def test_a_missing_file_is_named(tmp_path: Path, bundle: Bundle, name: str) -> N
         ModelStore(tmp_path).load(key)
 
 
-@pytest.mark.parametrize(
-    "name", ["card.json", "schema.json", "calibration.json", "model.ubj", "manifest.json"]
-)
+@pytest.mark.parametrize("name", ["card.json", "schema.json", "calibration.json", "model.ubj", "manifest.json"])
 def test_a_cut_file_is_named(tmp_path: Path, bundle: Bundle, name: str) -> None:
     key = ModelStore(tmp_path).save(bundle, "v1")
     path = tmp_path / key / name

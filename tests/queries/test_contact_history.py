@@ -136,9 +136,7 @@ def test_stop_flags_come_with_their_debt_and_end_when_the_date_has_ended_everywh
                     set_by="x",
                     until_on=date(2026, 3, 9),
                 ),
-                t.StopFlag(
-                    customer_id=customer_id, code=StopCode.CEASE, set_at=NOW, set_by="x", released_at=NOW
-                ),
+                t.StopFlag(customer_id=customer_id, code=StopCode.CEASE, set_at=NOW, set_by="x", released_at=NOW),
             ]
         )
         account_id = account.id

@@ -30,9 +30,7 @@ def hire_somebody(app: App) -> None:
 
 def mark_as_demo(app: App) -> None:
     with app.units.begin() as uow:
-        runs.begin(
-            uow, job=road.DEMO_JOB, slot="seed 7", business_date=date(2026, 11, 20), stale_after=timedelta(0)
-        )
+        runs.begin(uow, job=road.DEMO_JOB, slot="seed 7", business_date=date(2026, 11, 20), stale_after=timedelta(0))
 
 
 def test_an_empty_database_is_taken_as_it_is(app: App) -> None:

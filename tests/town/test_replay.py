@@ -38,9 +38,7 @@ def replay_of(database: Database, folder: Path) -> Replay:
         units=units,
         clock=clock,
         packs=packs,
-        run_day=lambda day, manifest: run_day(
-            units, Day(day, book, packs, ModelStore(folder / "models"), (manifest,))
-        ),
+        run_day=lambda day, manifest: run_day(units, Day(day, book, packs, ModelStore(folder / "models"), (manifest,))),
         robot=lambda attempt_id: robocalls.run_call(units, attempt_id=attempt_id, carrier=carrier),
         sms=TownSms(points, town.behaviour),
         desk=Desk(units, packs, town.behaviour, clock, points),

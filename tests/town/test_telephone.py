@@ -41,9 +41,7 @@ def order(to: str = "+12125550100", attempt_id: int = 1) -> CallOrder:
     return CallOrder(attempt_id=attempt_id, to=to, script=load_script(), context=context, at=NOW)
 
 
-def call(
-    met: Outcome, said: Disposition = Disposition.NONE, *, amount: int = 12_000, days: int = 3
-) -> CallResult:
+def call(met: Outcome, said: Disposition = Disposition.NONE, *, amount: int = 12_000, days: int = 3) -> CallResult:
     answer = Said(Outcome.RPC, said, 30, amount, days)
     return SimulatedCarrier(lambda o: TownCallee(o, met, answer)).place(order())
 

@@ -30,9 +30,7 @@ def heard(*lines: tuple[str, str], gap_ms: int = 500) -> Transcript:
     return Transcript(tuple(utterances))
 
 
-@pytest.mark.parametrize(
-    ("rule", "example"), EXAMPLES, ids=[f"{r.id}-{i}" for i, (r, _) in enumerate(EXAMPLES)]
-)
+@pytest.mark.parametrize(("rule", "example"), EXAMPLES, ids=[f"{r.id}-{i}" for i, (r, _) in enumerate(EXAMPLES)])
 def test_each_rule_finds_what_its_examples_say(rule: Rule, example: Example) -> None:
     assert len(run_example(rule, example, CHECKLIST)) == example.finds
 
@@ -44,9 +42,7 @@ def test_every_word_is_one_the_demo_model_can_hear() -> None:
 
 def test_a_denial_reaches_over_its_sentence_but_not_over_a_new_thought() -> None:
     def found(text: str) -> set[str]:
-        return {s.rule_id for s in check(heard(("agent", text)), CallContext(), CHECKLIST)} & {
-            "threat_of_arrest"
-        }
+        return {s.rule_id for s in check(heard(("agent", text)), CallContext(), CHECKLIST)} & {"threat_of_arrest"}
 
     assert not found("nobody will be arrested")
     assert not found("you will not ever be arrested")
@@ -74,13 +70,9 @@ def test_evidence_points_at_the_words_with_their_times() -> None:
 def test_words_that_were_badly_heard_weigh_less() -> None:
     words = tuple(replace(w, confidence=0.5) for w in plain_words("shut up"))
     (bad,) = [
-        s
-        for s in check(Transcript((Utterance("agent", words),)), CallContext(), CHECKLIST)
-        if s.item_code == "Q08"
+        s for s in check(Transcript((Utterance("agent", words),)), CallContext(), CHECKLIST) if s.item_code == "Q08"
     ]
-    (good,) = [
-        s for s in check(heard(("agent", "shut up")), CallContext(), CHECKLIST) if s.item_code == "Q08"
-    ]
+    (good,) = [s for s in check(heard(("agent", "shut up")), CallContext(), CHECKLIST) if s.item_code == "Q08"]
     assert bad.probability == pytest.approx(good.probability / 2)
 
 

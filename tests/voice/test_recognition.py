@@ -28,9 +28,7 @@ def test_each_channel_is_heard_by_itself_at_its_true_rate_with_times(vosk: VoskR
     lines = [Line("agent", "this call is being recorded"), Line("customer", "please stop calling me")]
     spoken = Synthesiser({"agent": Voice("en-us"), "customer": Voice("en-gb")}).speak(lines, CHANNEL_MAP)
     transcript = vosk.transcribe(audio.read(spoken.wav()), CHANNEL_MAP)
-    assert [(u.speaker, u.text) for u in transcript.utterances] == [
-        (line.speaker, line.text) for line in lines
-    ]
+    assert [(u.speaker, u.text) for u in transcript.utterances] == [(line.speaker, line.text) for line in lines]
     for utterance, (start, end) in zip(transcript.utterances, spoken.spans, strict=True):
         assert utterance.start_ms == pytest.approx(start, abs=250)
         assert utterance.end_ms == pytest.approx(end, abs=250)
@@ -42,9 +40,7 @@ def test_planted_breaches_are_found_in_their_turn_by_real_recognition(vosk: Vosk
     for call in calls:
         transcript = vosk.transcribe(audio.read(render(call, seed=1), channels=2), CHANNEL_MAP)
         truth.append({b.rule_id for b in call.breaches})
-        found.append(
-            {s.rule_id for s in check(transcript, CallContext(call.collector_role), load_checklist())}
-        )
+        found.append({s.rule_id for s in check(transcript, CallContext(call.collector_role), load_checklist())})
     assert detection(truth, found).recall >= 0.75
     assert detection(truth, found).precision >= 0.75
 
@@ -96,9 +92,7 @@ def test_a_test_set_must_be_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_our_pipeline_is_not_worse_than_plain_vosk_on_held_out_speech(
-    shared: Path, vosk: VoskRecogniser
-) -> None:
+def test_our_pipeline_is_not_worse_than_plain_vosk_on_held_out_speech(shared: Path, vosk: VoskRecogniser) -> None:
     spoken = list(read_test_set(shared / "voice" / "testset"))
     ours = total_word_errors(spoken, lambda a: vosk.transcribe(a, ["speaker"]).text)
     plain = total_word_errors(spoken, vosk.plain_text)

@@ -134,9 +134,7 @@ def _identity(script: Script, progress: Progress, digits: str, context: Context)
     return _enter(script, progress, then[route], context, intent=route)
 
 
-def _promise(
-    script: Script, progress: Progress, heard: str, intent: str | None, context: Context
-) -> Step | None:
+def _promise(script: Script, progress: Progress, heard: str, intent: str | None, context: Context) -> Step | None:
     """Fill in amount and date as heard and go on to what is missing; None when nothing was offered."""
     state = script.states[progress.state]
     amount, due = spoken.hear_amount(heard), spoken.hear_date(heard, today=context.today)
@@ -146,9 +144,7 @@ def _promise(
     if amount is None and due is None and intent != "promise":
         return None
     amount, due = amount or progress.amount_minor, due or progress.due_on
-    progress = replace(
-        progress, amount_minor=None if amount is None else min(amount, context.amount_minor), due_on=due
-    )
+    progress = replace(progress, amount_minor=None if amount is None else min(amount, context.amount_minor), due_on=due)
     route = _terms(script, progress, context)
     if route in ("too_late", "too_small"):
         # The refused half is forgotten, else the next answer would be judged with it again.

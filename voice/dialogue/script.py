@@ -168,12 +168,8 @@ def _state_problems(script: Script, state: State) -> list[str]:
     known = set(script.intents)
     known |= _IDENTITY_ROUTES if state.check == "identity" else set()
     known |= _PROMISE_ROUTES if state.collects == "promise" else set()
-    found = [
-        f"listens for {intent}, which is nothing it can hear" for intent in state.then if intent not in known
-    ]
-    found += [
-        f"leads to unknown state {target}" for target in state.then.values() if target not in script.states
-    ]
+    found = [f"listens for {intent}, which is nothing it can hear" for intent in state.then if intent not in known]
+    found += [f"leads to unknown state {target}" for target in state.then.values() if target not in script.states]
     if state.check not in (None, "identity") or state.collects not in (None, "promise"):
         found.append("check may be identity, collects may be promise")
     if state.check == "identity" and not set(state.then) >= _IDENTITY_ROUTES:
@@ -208,8 +204,6 @@ def discloses(script: Script, state: State) -> bool:
     """Tell whether the state's line names the debt: by a secret variable or a guarded word."""
     for text in (state.say, state.say_third_party):
         for part, variable, *_ in Formatter().parse(text):
-            if (variable is not None and _VARIABLES[variable]) or script.guarded_words & set(
-                normalise(part).split()
-            ):
+            if (variable is not None and _VARIABLES[variable]) or script.guarded_words & set(normalise(part).split()):
                 return True
     return False

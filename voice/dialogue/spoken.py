@@ -46,9 +46,7 @@ def say_amount(minor: int, currency: str) -> str:
     """Spell an amount of a currency with cents, as a robot says it."""
     unit = _CURRENCIES.get(currency)
     if unit is None:
-        raise ValueError(
-            f"the English script cannot say amounts in {currency}; it knows {', '.join(_CURRENCIES)}"
-        )
+        raise ValueError(f"the English script cannot say amounts in {currency}; it knows {', '.join(_CURRENCIES)}")
     whole, cents = divmod(minor, 100)
     spoken = f"{say_number(whole)} {unit}"
     return f"{spoken} and {say_number(cents)} cents" if cents else spoken
@@ -79,9 +77,7 @@ def hear_digits(text: str) -> str:
 def hear_amount(text: str) -> int | None:
     """Return the amount of money heard in minor units, None when no currency word follows a number."""
     line = re.sub(r"(?<=\d),(?=\d{3})", "", text.lower())
-    written = re.search(
-        r"[$£€]\s*(\d+)(?:\.(\d\d))?|(\d+)(?:\.(\d\d))? (?:dollars?|pounds|euros|bucks)", line
-    )
+    written = re.search(r"[$£€]\s*(\d+)(?:\.(\d\d))?|(\d+)(?:\.(\d\d))? (?:dollars?|pounds|euros|bucks)", line)
     if written:
         whole, cents = (written.group(1) or written.group(3)), (written.group(2) or written.group(4) or "0")
         return int(whole) * 100 + int(cents)

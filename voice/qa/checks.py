@@ -72,9 +72,7 @@ def check(transcript: Transcript, context: CallContext, checklist: Checklist) ->
     runs = list(_runs(transcript))
     if not runs:
         return []
-    moments = {
-        name: list(_hits(runs, cue.speaker, cue.phrases, None)) for name, cue in checklist.cues.items()
-    }
+    moments = {name: list(_hits(runs, cue.speaker, cue.phrases, None)) for name, cue in checklist.cues.items()}
     found: list[Suspicion] = []
     for rule in checklist.rules:
         if context.collector_role in rule.collector_roles and not (
@@ -84,9 +82,7 @@ def check(transcript: Transcript, context: CallContext, checklist: Checklist) ->
     return sorted(found, key=lambda s: (s.start_ms, s.item_code, s.rule_id))
 
 
-def _judge(
-    rule: Rule, runs: Sequence[_Run], moments: dict[str, list[_Hit]], denial: Denial | None
-) -> list[Suspicion]:
+def _judge(rule: Rule, runs: Sequence[_Run], moments: dict[str, list[_Hit]], denial: Denial | None) -> list[Suspicion]:
     if rule.kind is RuleKind.FORBIDDEN:
         hits = _distinct(_in_window(rule, list(_hits(runs, OURS, rule.phrases, denial)), moments))
         return [_suspect(rule, hit) for hit in hits[: 1 if rule.once else None]]
@@ -146,9 +142,7 @@ def _distinct(hits: list[_Hit]) -> list[_Hit]:
     return kept
 
 
-def _hits(
-    runs: Sequence[_Run], speaker: str, phrases: tuple[str, ...], denial: Denial | None
-) -> Iterator[_Hit]:
+def _hits(runs: Sequence[_Run], speaker: str, phrases: tuple[str, ...], denial: Denial | None) -> Iterator[_Hit]:
     """Yield where the speaker says a phrase and does not deny it, in the order of time."""
     found = []
     for run in runs:

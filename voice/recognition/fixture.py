@@ -32,7 +32,5 @@ class FixtureRecogniser:
         path = self._transcripts.get(audio_key(audio))
         if path is None or not path.is_file():
             raise NotFound("no transcript lies beside this recording; write one as <name>.json")
-        utterances = [
-            Utterance.from_json(u) for u in json.loads(path.read_text(encoding="utf-8"))["utterances"]
-        ]
+        utterances = [Utterance.from_json(u) for u in json.loads(path.read_text(encoding="utf-8"))["utterances"]]
         return merge([[u for u in utterances if u.speaker == speaker] for speaker in speakers])

@@ -52,9 +52,7 @@ class VoskRecogniser:
         try:
             self._model = vosk.Model(str(directory))
         except Exception as error:  # the binding raises a bare Exception
-            raise RecogniserUnavailable(
-                f"the Vosk model in {directory} cannot be loaded; download it again"
-            ) from error
+            raise RecogniserUnavailable(f"the Vosk model in {directory} cannot be loaded; download it again") from error
         self.model_version = directory.resolve().name
 
     def transcribe(self, audio: Audio, speakers: Sequence[str]) -> Transcript:
@@ -63,9 +61,7 @@ class VoskRecogniser:
             raise ValueError(f"{audio.channels} channels but {len(speakers)} speakers")
         # The library works outside the interpreter's lock: the channels of a call are heard side by side.
         with ThreadPoolExecutor(max_workers=len(speakers)) as pool:
-            heard = pool.map(
-                lambda i: self._channel(audio.channel(i), audio.rate, speakers[i]), range(len(speakers))
-            )
+            heard = pool.map(lambda i: self._channel(audio.channel(i), audio.rate, speakers[i]), range(len(speakers)))
             return merge(list(heard))
 
     def plain_text(self, audio: Audio) -> str:

@@ -33,7 +33,7 @@ class Answer(StrEnum):
     BUSY = "busy"
 
 
-class HungUp(Exception):  # noqa: N818 (an event of the call, not an error)
+class HungUp(Exception):
     """The callee put the telephone down instead of answering."""
 
 
@@ -95,9 +95,9 @@ class Passerby:
 
     def answers(self) -> Answer:
         """Answer half of the time."""
-        return self._draw.choices(
-            (Answer.PERSON, Answer.NOBODY, Answer.MACHINE, Answer.BUSY), weights=(50, 30, 15, 5)
-        )[0]
+        return self._draw.choices((Answer.PERSON, Answer.NOBODY, Answer.MACHINE, Answer.BUSY), weights=(50, 30, 15, 5))[
+            0
+        ]
 
     def reply(self, prompt: str, state: str) -> str | None:
         """Return a reply that fits the state."""
@@ -133,15 +133,11 @@ class SimulatedCarrier:
                 CallStatus.ENDED, self.name, reference, settled=Settled(_UNANSWERED[answer], Disposition.NONE)
             )
         turns, settled = converse(order, callee)
-        seconds = round(
-            sum(len((t.prompt + " " + (t.heard or "")).split()) for t in turns) / _WORDS_PER_SECOND
-        )
+        seconds = round(sum(len((t.prompt + " " + (t.heard or "")).split()) for t in turns) / _WORDS_PER_SECOND)
         audio = None
         if self._synthesiser is not None:
             spoken = self._synthesiser(order).speak(lines := _lines(turns), CHANNEL_MAP)
-            starts = [
-                start for line, (start, _) in zip(lines, spoken.spans, strict=True) if line.speaker == "robot"
-            ]
+            starts = [start for line, (start, _) in zip(lines, spoken.spans, strict=True) if line.speaker == "robot"]
             turns = _timed(turns, starts)
             audio, seconds = spoken.wav(), spoken.spans[-1][1] // 1000
         return CallResult(
@@ -196,6 +192,4 @@ def _lines(turns: Sequence[Turn]) -> list[Line]:
 def _timed(turns: Sequence[Turn], starts: Sequence[int]) -> tuple[Turn, ...]:
     """Give each spoken prompt its start in the recording."""
     remaining = iter(starts)
-    return tuple(
-        Turn(t.state, t.prompt, t.heard, t.intent, next(remaining) if t.prompt else None) for t in turns
-    )
+    return tuple(Turn(t.state, t.prompt, t.heard, t.intent, next(remaining) if t.prompt else None) for t in turns)
