@@ -36,7 +36,10 @@ def group() -> None:
 @click.pass_obj
 def transcribe(app: "App", file: Path, speakers: str, *, as_json: bool) -> None:
     """Print what is said in FILE (WAV), channel by channel in the order of time."""
-    decoded = sound.read(file.read_bytes())
+    try:
+        decoded = sound.read(file.read_bytes())
+    except sound.AudioError as error:
+        raise InvalidInput(f"{file}: {error}") from None
     names = [name.strip() for name in speakers.split(",") if name.strip()] or [
         f"channel {i + 1}" for i in range(decoded.channels)
     ]

@@ -73,7 +73,8 @@ def parse_file(path: Path, mapping: Mapping, business_date: date, *, entity: str
         rejects += repeated
     if late := {r.line for r in rejects} - bad:
         frames = {name: frame.filter(~pl.col(LINE).is_in(list(late))) for name, frame in frames.items()}
-    ordered = tuple(sorted(rejects, key=lambda r: (r.line, r.column)))
+    # One value that two entities read is one fault.
+    ordered = tuple(sorted(set(rejects), key=lambda r: (r.line, r.column)))
     return ParsedFile(path, entity or "flat", table.sha256, table.rows, frames, ordered)
 
 
