@@ -2,7 +2,6 @@
 
 import os
 import socket
-from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -45,10 +44,6 @@ class App:
         if settings is not None:
             self.settings = settings
         self._clock = clock
-
-    def with_settings(self, **changes: object) -> "App":
-        """Return a new App with some settings changed."""
-        return App(replace(self.settings, **changes), self._clock)  # type: ignore[arg-type]
 
     @cached_property
     def settings(self) -> Settings:

@@ -66,13 +66,6 @@ class DecisionTable:
             decided = decided.with_columns((pl.col("base") + self._priority()).alias("priority"))
         return decided.drop("_row")
 
-    def explain(self, rule_id: str) -> Row:
-        """Return the row with this id."""
-        for row in self.rows:
-            if row.id == rule_id:
-                return row
-        raise KeyError(rule_id)
-
     def _matches(self, row: Row) -> pl.Expr:
         tests = [condition(fact, wanted) for fact, wanted in row.when.items()]
         return reduce(lambda a, b: a & b, tests, pl.lit(value=True))

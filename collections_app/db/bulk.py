@@ -137,6 +137,13 @@ def as_json(session: Session, column: sa.ColumnElement[Any]) -> sa.ColumnElement
     return sa.type_coerce(column, sa.Text())
 
 
+def json_object(session: Session, **fields: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Build a JSON object of columns in SQL, by the name that the database has for it."""
+    build = sa.func.jsonb_build_object if _is_postgresql(session) else sa.func.json_object
+    # The keys as text of the statement: PostgreSQL cannot tell the type of a bound key.
+    return build(*(part for name, value in fields.items() for part in (sa.text(f"'{name}'"), value)))
+
+
 def frame_of_ids(name: str, ids: Sequence[int]) -> pl.DataFrame:
     """Return a one-column frame of ids, ready to be staged (long IN lists are slow and limited)."""
     return pl.DataFrame({name: ids}, schema={name: pl.Int64})

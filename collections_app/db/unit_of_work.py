@@ -40,17 +40,12 @@ class UnitOfWork:
         self.actor = actor
         self.now = now
         self.session = database.sessions()
-        self._after_commit: list[Callable[[], None]] = []
 
     def record(self, case_id: int, kind: EventKind, payload: Mapping[str, Any] | None = None) -> None:
         """Append an event to the history of a case."""
         self.session.add(
             CaseEvent(case_id=case_id, kind=kind, at=self.now, actor=self.actor.name, payload=dict(payload or {}))
         )
-
-    def after_commit(self, wake: Callable[[], None]) -> None:
-        """Run ``wake`` once the commit is done. For wake-ups only: it is lost if the process dies."""
-        self._after_commit.append(wake)
 
     def __enter__(self) -> Self:
         return self
@@ -65,9 +60,6 @@ class UnitOfWork:
                 self.session.rollback()
         finally:
             self.session.close()
-        if kind is None:
-            for wake in self._after_commit:
-                wake()
 
 
 class UnitsOfWork:

@@ -87,7 +87,6 @@ class Mapping:
     ignore_rest: bool = False
     null_values: tuple[str, ...] = ("",)
     delimiter: str = ","
-    trailing_lines: int = 0
 
     def for_entity(self, entity: str) -> tuple[EntityMap, ...]:
         """Return the maps that a file of this entity is read with; a flat file is read with all."""

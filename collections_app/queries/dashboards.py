@@ -22,7 +22,8 @@ from collections_app.domain.money import Money
 from collections_app.domain.outcomes import OUTCOMES
 from collections_app.domain.permissions import Actor, Permission
 from collections_app.domain.promises import PromiseStatus
-from collections_app.domain.quality import RecordingStatus, Stream, Verdict
+from collections_app.domain.quality import Stream, Verdict
+from collections_app.queries.reviews import has_unjudged_finding, is_for_review, lacks_verdict
 from collections_app.queries.worklist import WorkDay, count_to_do
 
 _MATURED = (PromiseStatus.KEPT, PromiseStatus.PARTIAL, PromiseStatus.BROKEN)
@@ -170,17 +171,8 @@ def list_promises(
 
 def get_review_day(session: Session, *, since: datetime) -> ReviewDay:
     """Return the state of the review room; ``since`` is the start of the day."""
-    whole_call = sa.exists().where(Review.recording_id == Recording.id, Review.finding_id.is_(None))
-    judged = sa.exists().where(Review.finding_id == Finding.id)
-    unjudged = sa.exists().where(Finding.recording_id == Recording.id, ~judged)
-    critical = sa.exists().where(Finding.recording_id == Recording.id, Finding.severity == "critical", ~judged)
-    has_findings = sa.exists().where(Finding.recording_id == Recording.id)
-    waiting = sa.select(sa.func.count(Recording.id)).where(
-        Recording.status == RecordingStatus.CHECKED,
-        Recording.stream.is_not(None),
-        ~whole_call,
-        sa.or_(unjudged, ~has_findings),
-    )
+    waiting = sa.select(sa.func.count(Recording.id)).where(is_for_review(), lacks_verdict())
+    critical = has_unjudged_finding(Finding.severity == "critical")
     today = sa.select(sa.func.count(Review.id)).where(Review.created_at >= since)
     audit = (
         sa.select(sa.func.count(Recording.id.distinct()))

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from collections_app.db import bulk
+from collections_app.db.base import table_of
 from collections_app.db.tables import (
     Account,
     AccountCycle,
@@ -79,7 +80,7 @@ def _snapshots(session: Session, wanted: sa.Table, as_of: date) -> pl.DataFrame:
     ends = [as_of - timedelta(days=k * DAYS_PER_MONTH) for k in range(_SLOTS)]
     slots = pl.DataFrame({"ends_on": ends, "after_on": [e - timedelta(days=DAYS_PER_MONTH) for e in ends]})
     slot = bulk.stage(session, "feature_slot", slots)
-    snapshot = AccountSnapshot.__table__
+    snapshot = table_of(AccountSnapshot)
     last = (
         sa.select(snapshot.c.account_id, sa.func.max(snapshot.c.business_date).label("business_date"))
         .join(wanted, wanted.c.account_id == snapshot.c.account_id)
@@ -98,7 +99,7 @@ def _snapshots(session: Session, wanted: sa.Table, as_of: date) -> pl.DataFrame:
 
 
 def _cycles(wanted: sa.Table, as_of: date) -> Rows:
-    table = AccountCycle.__table__
+    table = table_of(AccountCycle)
     return (
         sa.select(*(table.c[c] for c in FRAMES["cycles"]))
         .join(wanted, wanted.c.account_id == table.c.account_id)

@@ -126,22 +126,32 @@ class ReviewPage:
     peaks: dict[str, list[int]]
 
 
+def is_for_review() -> sa.ColumnElement[bool]:
+    """A call was checked and drawn into a reviewer's stream, flagged or random."""
+    return sa.and_(Recording.status == RecordingStatus.CHECKED, Recording.stream.is_not(None))
+
+
+def has_unjudged_finding(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """A finding of the call (that meets the conditions) has no verdict yet."""
+    judged = sa.exists().where(Review.finding_id == Finding.id)
+    return sa.exists().where(Finding.recording_id == Recording.id, *conditions, ~judged)
+
+
+def lacks_verdict() -> sa.ColumnElement[bool]:
+    """Nobody judged the call as a whole, and a finding is unjudged or there is none to judge."""
+    whole_call = sa.exists().where(Review.recording_id == Recording.id, Review.finding_id.is_(None))
+    has_findings = sa.exists().where(Finding.recording_id == Recording.id)
+    return sa.and_(~whole_call, sa.or_(has_unjudged_finding(), ~has_findings))
+
+
 def list_flagged_recordings(
     session: Session, *, limit: int = 100, status: ReviewState = ReviewState.OPEN
 ) -> list[FlaggedRecording]:
     """List calls for review, riskiest first; done = every finding (or the whole call) has a verdict."""
-    whole_call = sa.exists().where(Review.recording_id == Recording.id, Review.finding_id.is_(None))
-    judged = sa.exists().where(Review.finding_id == Finding.id)
-    unjudged = sa.exists().where(Finding.recording_id == Recording.id, ~judged)
-    has_findings = sa.exists().where(Finding.recording_id == Recording.id)
-    waiting = sa.and_(~whole_call, sa.or_(unjudged, ~has_findings))
+    waiting = lacks_verdict()
     rows = session.execute(
         _recordings()
-        .where(
-            Recording.status == RecordingStatus.CHECKED,
-            Recording.stream.is_not(None),
-            waiting if status is ReviewState.OPEN else ~waiting,
-        )
+        .where(is_for_review(), waiting if status is ReviewState.OPEN else ~waiting)
         .order_by(sa.func.coalesce(Recording.risk, 0.0).desc(), Recording.id)
         .limit(limit)
     ).all()

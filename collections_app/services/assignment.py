@@ -144,8 +144,7 @@ def _store(uow: UnitOfWork, given: list[tuple[int, int, str]]) -> None:
             ),
         )
     )
-    build = sa.func.jsonb_build_object if uow.database.is_postgresql else sa.func.json_object
-    payload = build(sa.text("'agent_id'"), staged.c.agent_id, sa.text("'reason'"), staged.c.reason)
+    payload = bulk.json_object(session, agent_id=staged.c.agent_id, reason=staged.c.reason)
     session.execute(
         sa.insert(event).from_select(
             ["case_id", "kind", "at", "actor", "payload"],

@@ -123,12 +123,10 @@ def _refresh_figures(uow: UnitOfWork) -> int:
     by_dpd = sa.case(*((case.c.dpd >= start, sa.literal(name)) for name, start in thresholds), else_=case.c.stage)
     stage = sa.cast(by_dpd, sa.String(32))
     moving = (case.c.closed_on.is_(None), sa.cast(case.c.stage, sa.String(32)) != stage)
-    name = (
-        sa.func.json_object(sa.text("'to'"), stage)
-        if not uow.database.is_postgresql
-        else sa.func.jsonb_build_object(sa.text("'to'"), stage)
+    moved_to = bulk.json_object(uow.session, to=stage)
+    _record_many(
+        uow, sa.select(case.c.id, sa.type_coerce(moved_to, sa.Text())).where(*moving), EventKind.CASE_STAGE_MOVED
     )
-    _record_many(uow, sa.select(case.c.id, sa.type_coerce(name, sa.Text())).where(*moving), EventKind.CASE_STAGE_MOVED)
     return bulk.affected(uow.session, sa.update(case).where(*moving).values(stage=stage))
 
 

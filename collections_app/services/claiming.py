@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from collections_app.db.base import table_of
 from collections_app.db.tables import Campaign, ContactAttempt, Customer
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.contact import AttemptStatus, CampaignStatus, Channel, Purpose
@@ -226,7 +227,7 @@ def _claim(uow: UnitOfWork, ready: Sequence[dict[str, Any]], worker: str) -> set
     if texts:
         uow.session.connection().execute(
             sa.update(ContactAttempt)
-            .where(ContactAttempt.__table__.c.id == sa.bindparam("b_id"))
+            .where(table_of(ContactAttempt).c.id == sa.bindparam("b_id"))
             .values(body=sa.bindparam("b_body"), local_date=sa.bindparam("b_day")),
             texts,
         )

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from collections_app.db.base import table_of
 from collections_app.db.tables import ContactAttempt
 from collections_app.db.unit_of_work import UnitOfWork, UnitsOfWork
 from collections_app.domain.contact import AttemptStatus, Channel
@@ -233,7 +234,7 @@ def _record(uow: UnitOfWork, answers: Sequence[_Answer], provider: str, *, retry
 
 
 def _mark_sent(uow: UnitOfWork, rows: list[dict[str, object]], provider: str) -> None:
-    table = ContactAttempt.__table__
+    table = table_of(ContactAttempt)
     uow.session.connection().execute(
         sa.update(ContactAttempt)
         .where(

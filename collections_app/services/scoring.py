@@ -8,6 +8,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from collections_app.db import bulk
+from collections_app.db.base import table_of
 from collections_app.db.tables import Case, Episode, ModelVersion, Score, ScoreRun
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.errors import NotConfigured
@@ -105,7 +106,7 @@ def _write(
     uow: UnitOfWork, model_version_id: int, business_date: date, scored: pl.DataFrame, bundle: Bundle
 ) -> ScoreRun:
     """Add the rows to the day's run of this model, opening the run if it is the first time today."""
-    session, table = uow.session, Score.__table__
+    session, table = uow.session, table_of(Score)
     run = session.scalar(
         sa.select(ScoreRun).where(
             ScoreRun.model_version_id == model_version_id, ScoreRun.business_date == business_date
