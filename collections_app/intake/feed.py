@@ -1,6 +1,7 @@
 """One file by one mapping: canonical frames per entity, and the rows that were refused with reasons."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -36,6 +37,7 @@ class ParsedFile:
     rows: int
     frames: dict[str, pl.DataFrame]
     rejects: tuple[Reject, ...]
+    totals: dict[str, int] = field(default_factory=dict)
 
     @property
     def refused_rows(self) -> int:
@@ -51,8 +53,18 @@ class _Pass:
     checks: list[tuple[str, str, pl.Expr, pl.Expr]] = field(default_factory=list)
 
 
-def parse_file(path: Path, mapping: Mapping, business_date: date, *, entity: str | None = None) -> ParsedFile:
-    """Read and type one file. Raise InvalidInput when the file as a whole is not what the mapping says."""
+def parse_file(
+    path: Path,
+    mapping: Mapping,
+    business_date: date,
+    *,
+    entity: str | None = None,
+    totals_of: Collection[str] = (),
+) -> ParsedFile:
+    """Read and type one file. Raise InvalidInput when the file as a whole is not what the mapping says.
+
+    ``totals_of`` names columns to sum as they lie, refused rows included, for a manifest's control totals.
+    """
     if mapping.by_file and entity is None:
         entity = _entity_of(path, mapping)
     table = read_table(path, delimiter=mapping.delimiter)
@@ -75,7 +87,8 @@ def parse_file(path: Path, mapping: Mapping, business_date: date, *, entity: str
         frames = {name: frame.filter(~pl.col(LINE).is_in(list(late))) for name, frame in frames.items()}
     # One value that two entities read is one fault.
     ordered = tuple(sorted(set(rejects), key=lambda r: (r.line, r.column)))
-    return ParsedFile(path, entity or "flat", table.sha256, table.rows, frames, ordered)
+    totals = _totals(table.frame, totals_of)
+    return ParsedFile(path, entity or "flat", table.sha256, table.rows, frames, ordered, totals)
 
 
 def _entity_of(path: Path, mapping: Mapping) -> str:
@@ -220,20 +233,18 @@ def read_manifest(path: Path, business_date: date) -> tuple[str | None, tuple[Ma
     return None if source is None else str(source), tuple(sorted(files, key=lambda f: order.index(f.entity)))
 
 
-def check_against(promise: ManifestFile, parsed: ParsedFile, table_sums: dict[str, int]) -> None:
+def check_against(promise: ManifestFile, parsed: ParsedFile) -> None:
     """Raise InvalidInput unless rows, digest and control totals are as the manifest says."""
     if parsed.sha256 != promise.sha256:
         raise InvalidInput(f"{promise.path}: the digest differs from the manifest's; the file was changed or cut")
     if parsed.rows != promise.rows:
         raise InvalidInput(f"{promise.path}: {parsed.rows} rows, the manifest says {promise.rows}")
     for column, total in promise.sums.items():
-        if table_sums.get(column) != total:
+        if parsed.totals.get(column) != total:
             raise InvalidInput(
-                f"{promise.path}: column {column!r} sums to {table_sums.get(column)}, the manifest says {total}"
+                f"{promise.path}: column {column!r} sums to {parsed.totals.get(column)}, the manifest says {total}"
             )
 
 
-def column_sums(path: Path, columns: tuple[str, ...]) -> dict[str, int]:
-    """Sum whole-number columns of a file as it lies (rejected rows included), for control totals."""
-    frame = read_table(path).frame
+def _totals(frame: pl.DataFrame, columns: Collection[str]) -> dict[str, int]:
     return {c: int(frame[c].cast(pl.Int64, strict=False).fill_null(0).sum()) for c in columns if c in frame.columns}

@@ -19,7 +19,6 @@ from collections_app.intake.feed import (
     ManifestFile,
     ParsedFile,
     check_against,
-    column_sums,
     parse_file,
     read_manifest,
 )
@@ -85,9 +84,15 @@ def _import_one(
     reject_limit: float,
     promised: ManifestFile | None,
 ) -> ImportResult:
-    parsed = parse_file(path, mapping, business_date, entity=promised.entity if promised else None)
+    parsed = parse_file(
+        path,
+        mapping,
+        business_date,
+        entity=promised.entity if promised else None,
+        totals_of=promised.sums if promised else (),
+    )
     if promised is not None:
-        check_against(promised, parsed, column_sums(path, tuple(promised.sums)))
+        check_against(promised, parsed)
     before = uow.session.scalar(
         sa.select(FeedBatch).where(
             FeedBatch.source == source,
