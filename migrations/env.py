@@ -7,7 +7,7 @@ from alembic import context
 
 from collections_app.db import tables as _tables  # noqa: F401 - registers every table
 from collections_app.db.base import Base
-from collections_app.db.types import EnumText, UtcDateTime
+from collections_app.db.types import EnumText, RateNano, UtcDateTime
 
 # Two processes migrating at once would collide; PostgreSQL lets the second one wait here.
 ADVISORY_LOCK = 7_203_114
@@ -19,6 +19,8 @@ def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
         return "sa.DateTime(timezone=True)"
     if kind == "type" and isinstance(item, EnumText):
         return "sa.String(length=32)"
+    if kind == "type" and isinstance(item, RateNano):
+        return "sa.BigInteger()"
     if kind == "type" and isinstance(item, sa.JSON):
         return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
     return False
@@ -30,6 +32,8 @@ def compare_type(_context: Any, _column: Any, _meta: Any, inspected: Any, metada
         return not isinstance(inspected, sa.DateTime)
     if isinstance(metadata, EnumText):
         return not isinstance(inspected, sa.String)
+    if isinstance(metadata, RateNano):
+        return not isinstance(inspected, sa.Integer)
     return None
 
 

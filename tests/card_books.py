@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from collections_app.db import tables as t
 from collections_app.db.unit_of_work import UnitsOfWork
-from tests.factories import make_account, make_customer
+from tests.factories import make_account, make_customer, make_standing
 
 OBSERVED = date(2026, 1, 10)
 UCI_DAY = date(2005, 9, 30)
@@ -49,19 +49,10 @@ def make_labelled_book(
                 customer_id = make_customer(session).id
             days = int(late[i]) if dpd is None else dpd
             account = make_account(session, customer_id=customer_id, account_ref=f"L{i}")
-            session.add(
-                t.AccountSnapshot(
-                    account_id=account.id,
-                    business_date=OBSERVED,
-                    batch_id=batch.id,
-                    dpd=days,
-                    bucket="M1",
-                    balance_amount=100_000,
-                    arrears_amount=int(rng.integers(1, 50_000)),
-                    limit_amount=200_000,
-                    status="active",
-                )
-            )
+            make_standing(
+                session, account_id=account.id, batch_id=batch.id, from_on=OBSERVED, dpd=days,
+                balance_amount=100_000, arrears_amount=int(rng.integers(1, 50_000)), limit_amount=200_000,
+            )  # fmt: skip
             session.add(
                 t.TrainingLabel(
                     label="bad_30d",

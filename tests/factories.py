@@ -86,8 +86,24 @@ def make_account(session: Session, **over: Any) -> t.Account:
         "bucket_table": "cn",
         "status": "active",
         "as_of_on": TODAY,
+        "valid_from": NOW,
+        "recorded_at": NOW,
+        "row_hash": 0,
     }
     return _add(session, t.Account(customer_id=customer_id, **(values | over)))
+
+
+def make_standing(session: Session, *, account_id: int, from_on: date, dpd: int, **over: Any) -> t.AccountStanding:
+    """Make a span that holds from a day on; it does not age unless ``is_ageing`` says so."""
+    values: dict[str, Any] = {
+        "known_from": NOW - timedelta(days=1000),
+        "is_ageing": False,
+        "arrears_amount": 25_000,
+        "balance_amount": 200_000,
+        "limit_amount": 400_000,
+        "status": "active",
+    }
+    return _add(session, t.AccountStanding(account_id=account_id, from_on=from_on, dpd=dpd, **(values | over)))
 
 
 def make_episode(session: Session, **over: Any) -> t.Episode:

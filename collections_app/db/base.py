@@ -1,13 +1,14 @@
 """The declarative base: naming convention and the Python-to-column type map."""
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
-from collections_app.db.types import BigId, Json, UtcDateTime
+from collections_app.db.types import BigId, Json, RateNano, UtcDateTime
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -19,6 +20,7 @@ NAMING = {
 
 Id = Annotated[int, mapped_column(BigId, primary_key=True, autoincrement=True)]
 MinorUnits = Annotated[int, mapped_column(sa.BigInteger)]
+Rate = Annotated[Decimal, mapped_column(RateNano())]
 Currency = Annotated[str, mapped_column(sa.String(3))]
 
 

@@ -1,6 +1,7 @@
 """Column types that keep promises the database alone does not keep."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -48,3 +49,21 @@ class EnumText(sa.TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:
         return None if value is None else self.enum(value)
+
+
+class RateNano(sa.TypeDecorator[Decimal]):
+    """A yearly rate as a fraction with nine decimals (domain brief §8.0), stored as whole billionths: never a float."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        scaled = value.scaleb(9)
+        if scaled != scaled.to_integral_value():
+            raise ValueError(f"rate {value} has more than nine decimals")
+        return int(scaled)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value).scaleb(-9)

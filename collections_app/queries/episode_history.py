@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from collections_app.db import bulk
 from collections_app.db.tables import (
     Account,
-    AccountSnapshot,
     Case,
     ContactAttempt,
     Customer,
@@ -24,6 +23,7 @@ from collections_app.db.tables import (
 from collections_app.domain.contact import Channel, Mode, StopCode
 from collections_app.domain.outcomes import OUTCOMES, Disposition, Outcome
 from collections_app.domain.promises import PromiseStatus
+from collections_app.queries.as_of import edges, standing_spans
 
 _INSTANT = pl.Datetime("us", "UTC")
 
@@ -49,11 +49,9 @@ def episodes(session: Session, *, as_of: date) -> pl.DataFrame:
 
 
 def snapshots(session: Session, *, as_of: date) -> pl.DataFrame:
-    """Return the DPD of every account in an episode, day by day, until ``as_of``."""
-    statement = sa.select(AccountSnapshot.account_id, AccountSnapshot.business_date, AccountSnapshot.dpd).where(
-        AccountSnapshot.business_date <= as_of, AccountSnapshot.dpd >= 1
-    )
-    return bulk.read(session, statement, {"account_id": pl.Int64, "business_date": pl.Date, "dpd": pl.Int64})
+    """Return the DPD of every account that was past due, on the days between which it grew evenly, until ``as_of``."""
+    spans = standing_spans(session, None, until=as_of)
+    return edges(spans, until=as_of).filter(pl.col("dpd") >= 1).select("account_id", "business_date", "dpd")
 
 
 def attempts(session: Session, *, until: datetime) -> pl.DataFrame:

@@ -17,7 +17,6 @@ from collections_app.db.base import table_of
 from collections_app.db.tables import (
     Account,
     AccountCycle,
-    AccountSnapshot,
     ContactAttempt,
     Customer,
     Episode,
@@ -29,6 +28,7 @@ from collections_app.db.tables import (
 )
 from collections_app.domain.outcomes import OUTCOMES, Disposition, Outcome
 from collections_app.domain.promises import PromiseStatus
+from collections_app.queries.as_of import on_days, standing_spans
 from models.months import DAYS_PER_MONTH
 from models.schema import FRAMES, SIGNAL_FIELDS, RawFrames, empty_frame
 
@@ -76,26 +76,9 @@ def _accounts(wanted: sa.Table, as_of: date) -> Rows:
 
 
 def _snapshots(session: Session, wanted: sa.Table, as_of: date) -> pl.DataFrame:
-    """Read the last snapshot of each 30-day month only: all that the monthly states look at."""
+    """Read how the accounts stood at the end of each 30-day month: all that the monthly states look at."""
     ends = [as_of - timedelta(days=k * DAYS_PER_MONTH) for k in range(_SLOTS)]
-    slots = pl.DataFrame({"ends_on": ends, "after_on": [e - timedelta(days=DAYS_PER_MONTH) for e in ends]})
-    slot = bulk.stage(session, "feature_slot", slots)
-    snapshot = table_of(AccountSnapshot)
-    last = (
-        sa.select(snapshot.c.account_id, sa.func.max(snapshot.c.business_date).label("business_date"))
-        .join(wanted, wanted.c.account_id == snapshot.c.account_id)
-        .join(
-            slot,
-            sa.and_(snapshot.c.business_date > slot.c.after_on, snapshot.c.business_date <= slot.c.ends_on),
-        )
-        .group_by(snapshot.c.account_id, slot.c.ends_on)
-        .subquery()
-    )
-    statement = sa.select(*(snapshot.c[c] for c in FRAMES["snapshots"])).join(
-        last,
-        sa.and_(snapshot.c.account_id == last.c.account_id, snapshot.c.business_date == last.c.business_date),
-    )
-    return _read(session, "snapshots", statement)
+    return on_days(standing_spans(session, wanted, until=as_of), ends).select(*FRAMES["snapshots"])
 
 
 def _cycles(wanted: sa.Table, as_of: date) -> Rows:

@@ -159,6 +159,7 @@ def _write(
             bucket_table=mapping.bucket_table,
             business_date=business_date,
             batch_id=batch_id,
+            now=uow.now,
         )
         opened, cured = ledger.refresh_episodes(session, business_date=business_date, source=source)
         wrong = book.filter(pl.col("dpd_source").is_not_null() & (pl.col("dpd_source") != pl.col("dpd"))).height

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 
 from collections_app.db import bulk
 from collections_app.db.base import table_of
-from collections_app.db.tables import AccountSnapshot, Episode, TrainingLabel
+from collections_app.db.tables import Episode, TrainingLabel
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.permissions import Permission
+from collections_app.queries import as_of
 from models import labels
 
 # An episode whose outcome stayed unknown for this long will not become known.
@@ -43,14 +44,9 @@ def mature(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     if episodes.is_empty():
         return {"matured": 0, "bad": 0, "unknown": 0}
     waiting = bulk.stage(session, "staged_waiting", episodes.select("account_id", "entry_on"), index=("account_id",))
-    snapshot = table_of(AccountSnapshot)
-    seen = (
-        sa.select(snapshot.c.account_id, snapshot.c.business_date, snapshot.c.dpd)
-        .join(waiting, waiting.c.account_id == snapshot.c.account_id)
-        .where(snapshot.c.business_date >= waiting.c.entry_on, snapshot.c.business_date <= business_date)
-        .distinct()
-    )
-    matured = labels.reached_dpd_31(episodes, bulk.read(session, seen, labels.SNAPSHOTS), as_of=business_date)
+    spans = as_of.standing_spans(session, waiting, until=business_date)
+    seen = as_of.edges(spans, until=business_date).select(*labels.SNAPSHOTS)
+    matured = labels.reached_dpd_31(episodes, seen, as_of=business_date)
     staged = bulk.stage(session, "staged_outcome", matured)
     columns: dict[str, Any] = {
         c: staged.c[c] for c in ("episode_id", "account_id", "observed_on", "matured_on", "outcome")

@@ -1,5 +1,6 @@
 """Typed frames into the ledger's tables, a whole file at a time; and the episodes that follow from them."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +13,6 @@ from collections_app.db.base import table_of
 from collections_app.db.tables import (
     Account,
     AccountCycle,
-    AccountSnapshot,
     Consent,
     ContactPoint,
     Customer,
@@ -23,6 +23,8 @@ from collections_app.db.tables import (
 )
 from collections_app.domain.cases import EpisodeEnd
 from collections_app.domain.delinquency import Band, bucket_of, days_past_due
+from collections_app.queries.as_of import SPANS, standings_as_of
+from collections_app.services import standings
 from strategies.parameters import bucket_bands
 
 _CUSTOMER: dict[str, Any] = {
@@ -36,12 +38,13 @@ _ACCOUNT: dict[str, Any] = {
     "opened_on": None,
     "limit_amount": None,
     "minimum_due_amount": None,
-    "oldest_unpaid_due_on": None,
+    "due_source_on": None,
     "dpd_source": None,
+    "arrears_source_amount": None,
 }
 _DTYPES: dict[str, Any] = {
     "opened_on": pl.Date,
-    "oldest_unpaid_due_on": pl.Date,
+    "due_source_on": pl.Date,
     "limit_amount": pl.Int64,
     "minimum_due_amount": pl.Int64,
     "dpd_source": pl.Int64,
@@ -52,6 +55,14 @@ _DTYPES: dict[str, Any] = {
     "received_on": pl.Date,
     "horizon_days": pl.Int64,
 }
+
+
+@dataclass(frozen=True)
+class Told:
+    """When something was told, and by which batch."""
+
+    at: datetime
+    batch_id: int | None
 
 
 def _with_defaults(frame: pl.DataFrame, defaults: dict[str, Any]) -> pl.DataFrame:
@@ -103,11 +114,13 @@ def delinquency(frame: pl.DataFrame, *, bands: tuple[Band, ...], as_of: date) ->
     DPD follows from the oldest unpaid due date where the source sends it; else that date follows from
     the source's own count, so that the account goes on ageing when the feed is silent.
     """
-    frame = _with_defaults(frame, _ACCOUNT).with_columns(
-        pl.coalesce(
-            "oldest_unpaid_due_on",
+    told = {"oldest_unpaid_due_on": "due_source_on", "arrears_amount": "arrears_source_amount"}
+    frame = _with_defaults(frame.rename(told, strict=False), _ACCOUNT).with_columns(
+        arrears_amount=pl.col("arrears_source_amount"),
+        oldest_unpaid_due_on=pl.coalesce(
+            "due_source_on",
             pl.when(pl.col("dpd_source") > 0).then(pl.lit(as_of) - pl.duration(days="dpd_source")).cast(pl.Date),
-        )
+        ),
     )
     dues = frame["oldest_unpaid_due_on"].drop_nulls().unique().to_list()
     by_due = pl.DataFrame(
@@ -133,8 +146,9 @@ def write_accounts(
     bucket_table: str,
     business_date: date,
     batch_id: int,
+    now: datetime,
 ) -> tuple[int, int]:
-    """Insert or refresh accounts and write a snapshot of each that is new or changed; return (new, updated)."""
+    """Insert or refresh accounts and write the standing of each that is new or changed; return (new, updated)."""
     staged = bulk.stage(session, "staged_account", frame, index=("account_ref",))
     account, customer = table_of(Account), table_of(Customer)
     here = sa.and_(account.c.source == source, account.c.account_ref == staged.c.account_ref)
@@ -151,8 +165,10 @@ def write_accounts(
         "opened_on",
         "limit_amount",
         "balance_amount",
+        "arrears_source_amount",
         "arrears_amount",
         "minimum_due_amount",
+        "due_source_on",
         "oldest_unpaid_due_on",
         "dpd",
         "dpd_source",
@@ -165,6 +181,9 @@ def write_accounts(
         "customer_id": customer.c.id,
         "bucket_table": sa.literal(bucket_table),
         "as_of_on": sa.literal(business_date, sa.Date()),
+        "valid_from": sa.literal(now, account.c.valid_from.type),
+        "recorded_at": sa.literal(now, account.c.recorded_at.type),
+        "row_hash": sa.literal(0, sa.BigInteger()),
     }
     update = tuple(c for c in plain if c != "account_ref")
     touched = bulk.upsert(
@@ -177,38 +196,27 @@ def write_accounts(
         newer="as_of_on",
         origin=joined,
     )
-    _write_snapshots(
-        session, staged, staged.join(account, here), facts=staged, business_date=business_date, batch_id=batch_id
-    )
+    _write_standings(session, here, staged, on=business_date, told=Told(now, batch_id))
     new = frame.height - known
     return new, touched - new
 
 
-def _write_snapshots(
-    session: Session,
-    staged: sa.Table,
-    origin: sa.FromClause,
-    *,
-    facts: sa.Table,
-    business_date: date,
-    batch_id: int | None = None,
-) -> None:
-    """Write how accounts stand on a day; ``facts`` is the table that holds the figures within ``origin``."""
-    names = ("dpd", "bucket", "balance_amount", "arrears_amount", "limit_amount", "status")
-    bulk.upsert(
-        session,
-        table_of(AccountSnapshot),
-        staged,
-        keys=("account_id", "business_date"),
-        columns={
-            "account_id": table_of(Account).c.id,
-            "business_date": sa.literal(business_date, sa.Date()),
-            "batch_id": sa.literal(batch_id, sa.BigInteger()),
-            **{name: facts.c[name] for name in names},
-        },
-        update=names,
-        origin=origin,
-    )
+def _write_standings(session: Session, here: sa.ColumnElement[bool], staged: sa.Table, *, on: date, told: Told) -> None:
+    """Write how staged accounts stand on a day where that is more than a day having passed."""
+    account, before = table_of(Account), standings_as_of(on)
+    ageing = sa.and_(account.c.dpd >= 1, account.c.status == "active")
+    amounts = ("dpd", "arrears_amount", "balance_amount", "limit_amount", "status")
+    news = (
+        sa.select(account.c.id.label("account_id"), sa.literal(on, sa.Date()).label("from_on"),
+                  ageing.label("is_ageing"), *(account.c[c] for c in amounts))
+        .select_from(staged)
+        .join(account, here)
+        .outerjoin(before, before.c.account_id == account.c.id)
+        .where(sa.or_(*(before.c[c].is_distinct_from(account.c[c]) for c in amounts)))
+    )  # fmt: skip
+    frame = bulk.read(session, news, {**SPANS, "from_on": pl.Date})
+    spans = bulk.stage(session, "staged_standing", frame, index=("account_id",))
+    standings.write(session, spans, now=told.at, batch_id=told.batch_id)
 
 
 def age_accounts(session: Session, *, business_date: date) -> int:
@@ -222,8 +230,10 @@ def age_accounts(session: Session, *, business_date: date) -> int:
     )
     frame = bulk.read(
         session,
-        sa.select(account.c.id, account.c.oldest_unpaid_due_on, account.c.bucket_table).where(silent),
-        {"id": pl.Int64, "oldest_unpaid_due_on": pl.Date, "bucket_table": pl.String},
+        sa.select(account.c.id, account.c.oldest_unpaid_due_on.label("due_source_on"), account.c.bucket_table).where(
+            silent
+        ),
+        {"id": pl.Int64, "due_source_on": pl.Date, "bucket_table": pl.String},
     )
     if frame.is_empty():
         return 0
@@ -236,9 +246,6 @@ def age_accounts(session: Session, *, business_date: date) -> int:
         sa.update(account)
         .where(account.c.id == staged.c.id, account.c.dpd != staged.c.dpd)
         .values(dpd=staged.c.dpd, bucket=staged.c.bucket)
-    )
-    _write_snapshots(
-        session, staged, staged.join(account, account.c.id == staged.c.id), facts=account, business_date=business_date
     )
     longest = sa.select(account.c.dpd).where(account.c.id == episode.c.account_id).scalar_subquery()
     session.execute(
@@ -421,8 +428,15 @@ def write_signals(session: Session, frame: pl.DataFrame, *, source: str, busines
         session,
         table_of(ExternalSignal),
         staged,
-        keys=("customer_id", "provider", "snapshot_on"),
-        columns=plain | {"customer_id": customer.c.id, "fields": bulk.as_json(session, staged.c.fields)},
+        keys=("customer_id", "provider", "product", "snapshot_on", "received_on"),
+        columns=plain
+        | {
+            "customer_id": customer.c.id,
+            "fields": bulk.as_json(session, staged.c.fields),
+            "product": sa.literal("multi_lending"),
+            "purpose_code": sa.literal("post_loan"),
+            "key_type": sa.literal("id"),
+        },
         origin=owner,
     )
 

@@ -15,7 +15,7 @@ from collections_app.domain.outcomes import Disposition, Outcome
 from collections_app.domain.promises import PromiseStatus
 from collections_app.queries.feature_frames import raw_frames
 from models.features import build_features
-from tests.factories import TODAY, make_account, make_attempt, make_case, make_customer, make_episode
+from tests.factories import TODAY, make_account, make_attempt, make_case, make_customer, make_episode, make_standing
 
 AS_OF = TODAY
 _number = count()
@@ -40,12 +40,8 @@ def add_batch(session: Session, on: date) -> int:
 
 
 def add_snapshot(session: Session, account_id: int, on: date, dpd: int, balance: int = 200_000) -> None:
-    session.add(
-        t.AccountSnapshot(
-            account_id=account_id, business_date=on, batch_id=add_batch(session, on), dpd=dpd, bucket="M1",
-            balance_amount=balance, arrears_amount=25_000, limit_amount=400_000, status="active",
-        )
-    )  # fmt: skip
+    make_standing(session, account_id=account_id, batch_id=add_batch(session, on), from_on=on, dpd=dpd,
+                  balance_amount=balance)  # fmt: skip
 
 
 def known_world(session: Session) -> int:

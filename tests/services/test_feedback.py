@@ -18,7 +18,7 @@ from collections_app.domain.outcomes import Disposition, Outcome
 from collections_app.domain.permissions import Role
 from collections_app.domain.promises import PromiseStatus
 from collections_app.services import feedback
-from tests.factories import make_account, make_attempt, make_case, make_episode, make_user
+from tests.factories import make_account, make_attempt, make_case, make_episode, make_standing, make_user
 
 AS_OF = date(2026, 2, 1)
 ENTRY = AS_OF - timedelta(days=20)
@@ -60,20 +60,7 @@ def open_episode(session: Session, *, seen: dict[int, int], **over: Any) -> tupl
 
 
 def add_snapshot(session: Session, account_id: int, batch_id: int, on: date, dpd: int) -> None:
-    session.add(
-        t.AccountSnapshot(
-            account_id=account_id,
-            business_date=on,
-            batch_id=batch_id,
-            dpd=dpd,
-            bucket="M1",
-            balance_amount=1,
-            arrears_amount=1,
-            limit_amount=None,
-            status="active",
-        )
-    )
-    session.flush()
+    make_standing(session, account_id=account_id, batch_id=batch_id, from_on=on, dpd=dpd)
 
 
 def call(session: Session, case: t.Case, on: date, outcome: Outcome, **over: Any) -> t.ContactAttempt:
@@ -258,7 +245,8 @@ def test_every_row_says_since_when_it_could_be_used(units: UnitsOfWork) -> None:
         open_episode(uow.session, seen={0: 1, 10: 11})
         open_episode(uow.session, seen={0: 1, 3: 4}, ended_on=day(6), end_reason=EpisodeEnd.CURED)
         frame = feedback.build(uow.session, as_of=AS_OF)
-    assert [x.date() for x in frame["available_from"].to_list()] == [day(10), day(6)]
+    # An open episode tells how it stands on the day of asking: no sooner could that be known.
+    assert [x.date() for x in frame["available_from"].to_list()] == [AS_OF, day(6)]
 
 
 def test_the_file_carries_its_schema_version_and_leaves_no_scrap(units: UnitsOfWork, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections_app.domain.cases import EpisodeEnd
 from collections_app.domain.errors import NotAllowed
 from collections_app.domain.permissions import Actor, Role
 from collections_app.services import labelling
-from tests.factories import make_account, make_episode
+from tests.factories import make_account, make_episode, make_standing
 
 ENTRY = date(2026, 1, 1)
 MATURE = ENTRY + timedelta(days=33)
@@ -53,20 +53,11 @@ def add_episode(
             ended_on=None if ended is None else entry + timedelta(days=ended),
             end_reason=end_reason,
         )
-        session.add_all(
-            t.AccountSnapshot(
-                account_id=account.id,
-                business_date=entry + timedelta(days=d),
-                batch_id=batch.id,
-                dpd=d + 1,
-                bucket="M1",
-                balance_amount=1,
-                arrears_amount=1,
-                limit_amount=None,
-                status="active",
+        # Heard of for so many days; after that the source said nothing more.
+        for d in range(days):
+            make_standing(
+                session, account_id=account.id, batch_id=batch.id, from_on=entry + timedelta(days=d), dpd=d + 1
             )
-            for d in range(days)
-        )
         return account.id
 
 

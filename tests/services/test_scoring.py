@@ -13,7 +13,7 @@ from collections_app.domain.permissions import Actor, Role
 from collections_app.services import scoring, training
 from models.registry import ModelStore
 from tests.card_books import count, make_labelled_book
-from tests.factories import TODAY, make_account, make_case, make_episode
+from tests.factories import TODAY, make_account, make_case, make_episode, make_standing
 
 STRATEGIST = Actor(id=7, name="sam", role=Role.STRATEGIST)
 
@@ -59,19 +59,10 @@ def open_case(units: UnitsOfWork, *dpds: int) -> int:
         for dpd in dpds:
             account = make_account(session, customer_id=case.customer_id, dpd=dpd)
             make_episode(session, account_id=account.id, case_id=case.id)
-            session.add(
-                t.AccountSnapshot(
-                    account_id=account.id,
-                    business_date=TODAY,
-                    batch_id=batch_id,
-                    dpd=dpd,
-                    bucket="M1",
-                    balance_amount=100_000,
-                    arrears_amount=10_000,
-                    limit_amount=200_000,
-                    status="active",
-                )
-            )
+            make_standing(
+                session, account_id=account.id, batch_id=batch_id, from_on=TODAY, dpd=dpd,
+                balance_amount=100_000, arrears_amount=10_000, limit_amount=200_000,
+            )  # fmt: skip
         return case.id
 
 

@@ -1,91 +1,112 @@
-"""What the lenders' feeds say: batches, accounts, snapshots, cycles, payments; and episodes derived from them."""
+"""Accounts as their source tells them, with everything it told before, and the statement cycles of cards."""
 
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from collections_app.db.base import Base, Currency, Id, MinorUnits, ref
-from collections_app.db.types import EnumText
-from collections_app.domain.cases import EpisodeEnd
+from collections_app.db.base import Base, Currency, Id, MinorUnits, Rate, ref
 
 
-class FeedBatch(Base):
-    """One imported file; the same content for the same day is never imported twice."""
+class AccountTerms:
+    """What a source tells of an account (domain brief §8.2). The present and the past share these columns.
 
-    __tablename__ = "feed_batch"
-    __table_args__ = (sa.UniqueConstraint("source", "entity", "business_date", "sha256"),)
+    ``valid_from``: since when it is so, by the source. ``recorded_at``: since when we know it.
+    ``row_hash``: of the told columns; an equal hash is an unchanged row.
+    """
 
-    id: Mapped[Id]
-    source: Mapped[str] = mapped_column(sa.String(64))
-    entity: Mapped[str] = mapped_column(sa.String(32))
-    mapping: Mapped[str] = mapped_column(sa.String(64))
-    mapping_version: Mapped[int]
-    business_date: Mapped[date]
-    file_name: Mapped[str] = mapped_column(sa.String(255))
-    sha256: Mapped[str] = mapped_column(sa.String(64))
-    rows: Mapped[int]
-    accepted: Mapped[int]
-    quarantined: Mapped[int]
-    unchanged: Mapped[int]
-    imported_at: Mapped[datetime]
+    creditor: Mapped[str] = mapped_column(sa.String(100))
+    servicer: Mapped[str | None] = mapped_column(sa.String(64))
+    owner_since_on: Mapped[date | None]
+    collector_role: Mapped[str] = mapped_column(sa.String(16))
+    product_code: Mapped[str | None] = mapped_column(sa.String(64))
+    product_family: Mapped[str] = mapped_column(sa.String(24))
+    # Names a product profile (strategies/parameters/products.yaml); empty = the one of the family.
+    profile: Mapped[str | None] = mapped_column(sa.String(40))
+    currency: Mapped[Currency]
+    opened_on: Mapped[date | None]
+    matures_on: Mapped[date | None]
+    limit_amount: Mapped[MinorUnits | None]
+    interest_rate: Mapped[Rate | None]
+    penalty_rate: Mapped[Rate | None]
+    day_count: Mapped[str | None] = mapped_column(sa.String(8))
+    due_roll: Mapped[str | None] = mapped_column(sa.String(12))
+    grace_days: Mapped[int | None]
+    tolerance_amount: Mapped[MinorUnits | None]
+    tolerance_rate: Mapped[Rate | None]
+    balance_amount: Mapped[MinorUnits]
+    principal_amount: Mapped[MinorUnits | None]
+    interest_amount: Mapped[MinorUnits | None]
+    fees_amount: Mapped[MinorUnits | None]
+    penalty_amount: Mapped[MinorUnits | None]
+    arrears_source_amount: Mapped[MinorUnits | None]
+    minimum_due_amount: Mapped[MinorUnits | None]
+    due_source_on: Mapped[date | None]
+    dpd_source: Mapped[int | None]
+    bucket_source: Mapped[str | None] = mapped_column(sa.String(16))
+    status: Mapped[str] = mapped_column(sa.String(16))
+    charged_off_on: Mapped[date | None]
+    charged_off_amount: Mapped[MinorUnits | None]
+    limitation_on: Mapped[date | None]
+    limitation_basis: Mapped[str | None] = mapped_column(sa.String(64))
+    ifrs9_stage: Mapped[int | None]
+    reg_class_source: Mapped[str | None] = mapped_column(sa.String(24))
+    is_secured: Mapped[bool | None]
+    collateral_ref: Mapped[str | None] = mapped_column(sa.String(64))
+    itemization_on: Mapped[date | None]
+    itemization: Mapped[dict[str, Any] | None]
+    valid_from: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    row_hash: Mapped[int] = mapped_column(sa.BigInteger)
 
 
-class QuarantinedRow(Base):
-    """A row that was refused, with where and why. The value itself is kept as a digest only."""
-
-    __tablename__ = "quarantined_row"
-
-    id: Mapped[Id]
-    batch_id: Mapped[int] = ref("feed_batch.id")
-    line: Mapped[int]
-    column: Mapped[str] = mapped_column(sa.String(128))
-    reason: Mapped[str] = mapped_column(sa.String(300))
-    value_digest: Mapped[str | None] = mapped_column(sa.String(64))
-
-
-class Account(Base):
-    """One loan or card contract as last told by its source."""
+class Account(AccountTerms, Base):
+    """One loan or card contract as last told by its source, and how it stands by our own ledger."""
 
     __tablename__ = "account"
-    __table_args__ = (sa.UniqueConstraint("source", "account_ref"),)
+    __table_args__ = (
+        sa.UniqueConstraint("source", "account_ref"),
+        sa.CheckConstraint(
+            "principal_amount IS NULL OR interest_amount IS NULL OR fees_amount IS NULL OR penalty_amount IS NULL "
+            "OR balance_amount = principal_amount + interest_amount + fees_amount + penalty_amount",
+            name="balance_is_sum_of_parts",
+        ),
+        {"postgresql_with": {"fillfactor": 85}},
+    )
 
     id: Mapped[Id]
     source: Mapped[str] = mapped_column(sa.String(64))
     account_ref: Mapped[str] = mapped_column(sa.String(64))
     customer_id: Mapped[int] = ref("customer.id")
-    creditor: Mapped[str] = mapped_column(sa.String(100))
-    collector_role: Mapped[str] = mapped_column(sa.String(16))
-    product_family: Mapped[str] = mapped_column(sa.String(24))
-    currency: Mapped[Currency]
-    opened_on: Mapped[date | None]
-    limit_amount: Mapped[MinorUnits | None]
-    balance_amount: Mapped[MinorUnits]
-    arrears_amount: Mapped[MinorUnits]
-    minimum_due_amount: Mapped[MinorUnits | None]
-    oldest_unpaid_due_on: Mapped[date | None]
-    dpd: Mapped[int]
-    dpd_source: Mapped[int | None]
-    bucket: Mapped[str] = mapped_column(sa.String(16))
     bucket_table: Mapped[str] = mapped_column(sa.String(8))
-    status: Mapped[str] = mapped_column(sa.String(16))
+    # "schedule": DPD and arrears follow from instalments and payments; "source": from the source's oldest due date.
+    basis: Mapped[str] = mapped_column(sa.String(8), default="source", server_default="source")
+    schedule_version: Mapped[int] = mapped_column(default=0, server_default="0")
+    # The oldest due date with something unpaid, in the past or still to come; DPD counts from it.
+    oldest_unpaid_due_on: Mapped[date | None]
+    # The next due date after as_of_on: until then only time changes how the account stands.
+    next_due_on: Mapped[date | None]
+    arrears_amount: Mapped[MinorUnits]
+    dpd: Mapped[int]
+    # Days for which more than the regulator's materiality threshold has been overdue (domain brief §2.1).
+    dpd_regulatory: Mapped[int] = mapped_column(default=0, server_default="0")
+    # The first day of the present run of material arrears; dpd_regulatory counts from it.
+    material_since_on: Mapped[date | None]
+    bucket: Mapped[str] = mapped_column(sa.String(16))
+    reg_class: Mapped[str | None] = mapped_column(sa.String(24))
     as_of_on: Mapped[date]
 
 
-class AccountSnapshot(Base):
-    """An account as it stood on a date; written when it changed. Without a batch: the feed was silent, a day passed."""
+class AccountHistory(AccountTerms, Base):
+    """What a source told of an account and is no longer the last word: earlier versions, and late corrections
+    of an earlier time. Append-only; together with ``account`` it is everything ever told."""
 
-    __tablename__ = "account_snapshot"
+    __tablename__ = "account_history"
+    __table_args__ = (sa.Index(None, "account_id", "valid_from"),)
 
-    account_id: Mapped[int] = mapped_column(sa.ForeignKey("account.id"), primary_key=True)
-    business_date: Mapped[date] = mapped_column(primary_key=True)
-    batch_id: Mapped[int | None] = ref("feed_batch.id", index=False, nullable=True)
-    dpd: Mapped[int]
-    bucket: Mapped[str] = mapped_column(sa.String(16))
-    balance_amount: Mapped[MinorUnits]
-    arrears_amount: Mapped[MinorUnits]
-    limit_amount: Mapped[MinorUnits | None]
-    status: Mapped[str] = mapped_column(sa.String(16))
+    id: Mapped[Id]
+    account_id: Mapped[int] = ref("account.id", index=False)
 
 
 class AccountCycle(Base):
@@ -98,52 +119,3 @@ class AccountCycle(Base):
     cycles_past_due: Mapped[int | None]
     statement_amount: Mapped[MinorUnits | None]
     paid_amount: Mapped[MinorUnits | None]
-
-
-class Payment(Base):
-    """Cash as the lender booked it; a reversal is a row of its own."""
-
-    __tablename__ = "payment"
-    __table_args__ = (
-        sa.UniqueConstraint("source", "payment_ref"),
-        sa.Index(None, "account_id", "value_on"),
-    )
-
-    id: Mapped[Id]
-    source: Mapped[str] = mapped_column(sa.String(64))
-    payment_ref: Mapped[str] = mapped_column(sa.String(64))
-    account_id: Mapped[int] = ref("account.id", index=False)
-    batch_id: Mapped[int] = ref("feed_batch.id", index=False)
-    amount: Mapped[MinorUnits]
-    currency: Mapped[Currency]
-    kind: Mapped[str] = mapped_column(sa.String(24))
-    status: Mapped[str] = mapped_column(sa.String(16))
-    value_on: Mapped[date]
-    channel: Mapped[str | None] = mapped_column(sa.String(24))
-    reverses_ref: Mapped[str | None] = mapped_column(sa.String(64))
-
-
-class Episode(Base):
-    """One continuous spell of DPD >= 1 on one account."""
-
-    __tablename__ = "episode"
-    __table_args__ = (
-        sa.Index(
-            "uq_episode_open",
-            "account_id",
-            unique=True,
-            sqlite_where=sa.text("ended_on IS NULL"),
-            postgresql_where=sa.text("ended_on IS NULL"),
-        ),
-        sa.Index(None, "account_id", "entry_on"),
-    )
-
-    id: Mapped[Id]
-    account_id: Mapped[int] = ref("account.id", index=False)
-    case_id: Mapped[int | None] = ref("case.id", nullable=True)
-    entry_on: Mapped[date]
-    entry_dpd: Mapped[int]
-    entry_arrears_amount: Mapped[MinorUnits]
-    max_dpd: Mapped[int]
-    ended_on: Mapped[date | None]
-    end_reason: Mapped[EpisodeEnd | None] = mapped_column(EnumText(EpisodeEnd))

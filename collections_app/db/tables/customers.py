@@ -45,6 +45,28 @@ class ContactPoint(Base):
     quality: Mapped[str] = mapped_column(sa.String(24), default="ok", server_default="ok")
     source: Mapped[str] = mapped_column(sa.String(32), default="application", server_default="application")
     rank: Mapped[int] = mapped_column(default=1, server_default="1")
+    # Since when the source says so, since when we know; earlier versions are in contact_point_history.
+    valid_from: Mapped[datetime | None]
+    recorded_at: Mapped[datetime | None]
+    # The source took the point back: it stays for the record and is never used.
+    withdrawn_at: Mapped[datetime | None]
+
+
+class ContactPointHistory(Base):
+    """What was said of a contact point before: its owner, quality and rank then. Append-only."""
+
+    __tablename__ = "contact_point_history"
+    __table_args__ = (sa.Index(None, "contact_point_id", "valid_from"),)
+
+    id: Mapped[Id]
+    contact_point_id: Mapped[int] = ref("contact_point.id", index=False)
+    owner: Mapped[str] = mapped_column(sa.String(24))
+    quality: Mapped[str] = mapped_column(sa.String(24))
+    source: Mapped[str] = mapped_column(sa.String(32))
+    rank: Mapped[int]
+    valid_from: Mapped[datetime | None]
+    recorded_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
 
 
 class Consent(Base):

@@ -1,4 +1,4 @@
-"""External signals in, scores and labels out."""
+"""Scores and labels."""
 
 from datetime import date, datetime
 from typing import Any
@@ -9,21 +9,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from collections_app.db.base import Base, Id, ref
 
 _CHAMPION = sa.text("stage = 'champion'")
-
-
-class ExternalSignal(Base):
-    """One answer of an external vendor about a customer. No hit and not asked are not zero (§3.3)."""
-
-    __tablename__ = "external_signal"
-    __table_args__ = (sa.UniqueConstraint("customer_id", "provider", "snapshot_on"),)
-
-    id: Mapped[Id]
-    customer_id: Mapped[int] = ref("customer.id", index=False)
-    provider: Mapped[str] = mapped_column(sa.String(40))
-    snapshot_on: Mapped[date]
-    received_on: Mapped[date]
-    hit_status: Mapped[str] = mapped_column(sa.String(16))
-    fields: Mapped[dict[str, Any]]
 
 
 class ModelVersion(Base):

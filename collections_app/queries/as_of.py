@@ -1,0 +1,102 @@
+"""The one door to the past: what was true on a day, as far as it was known at an instant.
+
+Valid time (``on``): the day that is asked about. System time (``known_at``): what had reached us by then;
+None = everything we know now. Every read of history goes through here, so that a late correction or a
+restatement after a reversal cannot leak into what was believed before it arrived (domain brief §8.0, §3.4).
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from collections_app.db import bulk
+from collections_app.db.base import table_of
+from collections_app.db.dates import days_between
+from collections_app.db.tables import AccountStanding
+
+SPANS = {
+    "account_id": pl.Int64, "from_on": pl.Date, "dpd": pl.Int64, "is_ageing": pl.Boolean,
+    "arrears_amount": pl.Int64, "balance_amount": pl.Int64, "limit_amount": pl.Int64, "status": pl.String,
+}  # fmt: skip
+_AMOUNTS = ("arrears_amount", "balance_amount", "limit_amount", "status")
+
+
+def _known(standing: sa.Table, known_at: datetime | None) -> sa.ColumnElement[bool]:
+    if known_at is None:
+        return standing.c.known_until.is_(None)
+    still = sa.or_(standing.c.known_until.is_(None), standing.c.known_until > known_at)
+    return sa.and_(standing.c.known_from <= known_at, still)
+
+
+def standings_as_of(on: date, known_at: datetime | None = None) -> sa.Subquery:
+    """Return how every account stood on a day: ``account_id, from_on, dpd, arrears_amount, balance_amount,
+    limit_amount, status``. An account of which nothing was known by then has no row. DPD is that of the day ``on``.
+    """
+    standing = table_of(AccountStanding)
+    known = _known(standing, known_at)
+    last = (
+        sa.select(standing.c.account_id, sa.func.max(standing.c.from_on).label("from_on"))
+        .where(standing.c.from_on <= on, known)
+        .group_by(standing.c.account_id)
+        .subquery()
+    )
+    grown = sa.case((standing.c.is_ageing, days_between(standing.c.from_on, sa.literal(on, sa.Date()))), else_=0)
+    return (
+        sa.select(
+            standing.c.account_id, standing.c.from_on, (standing.c.dpd + grown).label("dpd"),
+            *(standing.c[c] for c in _AMOUNTS),
+        )
+        .join(last, sa.and_(standing.c.account_id == last.c.account_id, standing.c.from_on == last.c.from_on))
+        .where(known)
+        .subquery()
+    )  # fmt: skip
+
+
+def standing_spans(
+    session: Session, wanted: sa.FromClause | None, *, until: date, known_at: datetime | None = None
+) -> pl.DataFrame:
+    """Return the spans (columns SPANS) that began by ``until``, in order, of the accounts in ``wanted.account_id``.
+
+    A span lasts until the next one of its account begins; the last one lasts until ``until``. None = every account.
+    """
+    standing = table_of(AccountStanding)
+    statement: sa.Select[Any] = sa.select(*(standing.c[c] for c in SPANS)).where(
+        standing.c.from_on <= until, _known(standing, known_at)
+    )
+    if wanted is not None:
+        statement = statement.join(wanted, wanted.c.account_id == standing.c.account_id)
+    return bulk.read(session, statement, SPANS).sort("account_id", "from_on")
+
+
+def on_days(spans: pl.DataFrame, days: list[date]) -> pl.DataFrame:
+    """Return how the accounts stood on each of the days: the spans' columns with ``business_date`` for ``from_on``."""
+    asked = (
+        spans.select("account_id")
+        .unique()
+        .join(pl.DataFrame({"business_date": sorted(days)}, schema={"business_date": pl.Date}), how="cross")
+        .sort("business_date")
+    )
+    found = asked.join_asof(
+        spans.sort("from_on"), left_on="business_date", right_on="from_on", by="account_id", strategy="backward"
+    )
+    return _projected(found.filter(pl.col("from_on").is_not_null()))
+
+
+def edges(spans: pl.DataFrame, *, until: date) -> pl.DataFrame:
+    """Return the accounts on the first and the last day of each span: between the two, DPD is a straight line."""
+    last = pl.coalesce(
+        pl.col("from_on").shift(-1).over("account_id", order_by="from_on") - pl.duration(days=1), pl.lit(until)
+    ).cast(pl.Date)
+    ends = spans.with_columns(business_date=last)
+    both = pl.concat([spans.with_columns(business_date=pl.col("from_on")), ends])
+    return _projected(both).unique(["account_id", "business_date"]).sort("account_id", "business_date")
+
+
+def _projected(found: pl.DataFrame) -> pl.DataFrame:
+    passed = (pl.col("business_date") - pl.col("from_on")).dt.total_days()
+    return found.with_columns(dpd=pl.col("dpd") + pl.when(pl.col("is_ageing")).then(passed).otherwise(0)).select(
+        "account_id", "business_date", "dpd", *_AMOUNTS
+    )
