@@ -112,3 +112,5 @@ class StopFlag(Base):
     reference: Mapped[str | None] = mapped_column(sa.String(200))
     until_on: Mapped[date | None]
     released_at: Mapped[datetime | None]
+    released_by: Mapped[str | None] = mapped_column(sa.String(64))
+    release_reason: Mapped[str | None] = mapped_column(sa.String(300))

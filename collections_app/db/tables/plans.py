@@ -36,13 +36,20 @@ class PaymentPlan(Base):
     # Months of income, expense and what is left, in minor units; with the evidence seen.
     affordability: Mapped[dict[str, Any] | None]
     reason: Mapped[str] = mapped_column(sa.String(200))
-    re_ages: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    re_ages: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
     proposed_by: Mapped[str] = mapped_column(sa.String(64))
     proposed_at: Mapped[datetime]
-    # The lowest authority that may approve it, and who did.
+    # The lowest authority that may approve it, why the ones below may not, and who did.
     authority: Mapped[str] = mapped_column(sa.String(24))
+    authority_reasons: Mapped[list[str]]
     decided_by: Mapped[str | None] = mapped_column(sa.String(64))
     decided_at: Mapped[datetime | None]
+    decision_reason: Mapped[str | None] = mapped_column(sa.String(200))
+    # Days of grace, percent of tolerance, missed terms that break it: as agreed when it was made.
+    breach: Mapped[dict[str, Any]]
+    # Where the plan rearranged the schedule: the version that it made, and the one that holds again when it breaks.
+    plan_version: Mapped[int | None]
+    contract_version: Mapped[int | None]
     ended_on: Mapped[date | None]
 
 

@@ -21,6 +21,7 @@ class Hold(Base):
     until_on: Mapped[date]
     set_by: Mapped[str] = mapped_column(sa.String(64))
     set_at: Mapped[datetime]
+    note: Mapped[str] = mapped_column(sa.String(300))
     released_on: Mapped[date | None]
     released_by: Mapped[str | None] = mapped_column(sa.String(64))
 
@@ -65,6 +66,7 @@ class Complaint(Base):
     outcome: Mapped[str | None] = mapped_column(sa.String(24))
     redress_amount: Mapped[MinorUnits | None]
     currency: Mapped[Currency | None]
+    note: Mapped[str] = mapped_column(sa.Text)
     root_cause: Mapped[str | None] = mapped_column(sa.String(200))
     stop_flag_id: Mapped[int | None] = ref("stop_flag.id", index=False, nullable=True)
     recorded_by: Mapped[str] = mapped_column(sa.String(64))
@@ -80,7 +82,9 @@ class Hardship(Base):
     case_id: Mapped[int | None] = ref("case.id", nullable=True)
     reason: Mapped[str] = mapped_column(sa.String(24))
     starts_on: Mapped[date]
+    # Until the first measures are decided it is the day by which we answer.
     review_on: Mapped[date]
+    decided_by: Mapped[str | None] = mapped_column(sa.String(64))
     measures: Mapped[list[str]]
     evidence_ref: Mapped[str | None] = mapped_column(sa.String(200))
     ended_on: Mapped[date | None]

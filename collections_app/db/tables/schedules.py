@@ -52,7 +52,8 @@ class Payment(Base):
     source: Mapped[str] = mapped_column(sa.String(64))
     payment_ref: Mapped[str] = mapped_column(sa.String(64))
     account_id: Mapped[int] = ref("account.id", index=False)
-    batch_id: Mapped[int] = ref("feed_batch.id", index=False)
+    # Empty for what the house books itself: the waiver of a settlement, and its reversal.
+    batch_id: Mapped[int | None] = ref("feed_batch.id", index=False, nullable=True)
     amount: Mapped[MinorUnits]
     currency: Mapped[Currency]
     kind: Mapped[str] = mapped_column(sa.String(24))
