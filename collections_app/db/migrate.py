@@ -22,8 +22,18 @@ def _config(connection: sa.Connection | None = None) -> Config:
 
 
 def _run(database: Database, action: Any, *args: Any, **kwargs: Any) -> None:
-    with database.engine.begin() as connection:
-        action(_config(connection), *args, **kwargs)
+    with database.engine.connect() as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        driver: Any = connection.connection.dbapi_connection
+        if sqlite:
+            # SQLite alters a table by building it anew; with keys enforced, dropping the old one empties its children.
+            driver.execute("PRAGMA foreign_keys=OFF")
+        with connection.begin():
+            action(_config(connection), *args, **kwargs)
+            if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+                raise RuntimeError(f"the migration would leave a broken reference in {broken[0]}")
+        if sqlite:
+            driver.execute("PRAGMA foreign_keys=ON")
 
 
 def upgrade(database: Database, revision: str = "head") -> None:

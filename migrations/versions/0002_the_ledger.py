@@ -471,7 +471,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("expires_on", sa.Date(), nullable=True))
         batch_op.drop_constraint(batch_op.f("uq_external_signal_customer_id_provider_snapshot_on"), type_="unique")
         batch_op.create_unique_constraint(
-            batch_op.f("uq_external_signal_customer_id_provider_product_key_type_snapshot_on_received_on"),
+            "uq_external_signal_answer",
             ["customer_id", "provider", "product", "key_type", "snapshot_on", "received_on"],
         )
 
@@ -536,10 +536,7 @@ def downgrade() -> None:
         batch_op.drop_column("mode")
 
     with op.batch_alter_table("external_signal", schema=None) as batch_op:
-        batch_op.drop_constraint(
-            batch_op.f("uq_external_signal_customer_id_provider_product_key_type_snapshot_on_received_on"),
-            type_="unique",
-        )
+        batch_op.drop_constraint("uq_external_signal_answer", type_="unique")
         batch_op.create_unique_constraint(
             batch_op.f("uq_external_signal_customer_id_provider_snapshot_on"),
             ["customer_id", "provider", "snapshot_on"],
@@ -674,10 +671,18 @@ def downgrade() -> None:
     op.drop_table("credit_enquiry")
 
 
+def _midnight(day: str) -> str:
+    """Write the instant at which a day begins, as the database stores instants."""
+    if op.get_bind().dialect.name == "postgresql":
+        return f"{day}::timestamp AT TIME ZONE 'UTC'"
+    return f"{day} || ' 00:00:00.000000'"
+
+
 def _move_up() -> None:
     """Bring the rows of before: a snapshot is a span that does not age; what was told keeps our word for it."""
+    as_of, told = _midnight("as_of_on"), _midnight("business_date")
     op.execute(
-        "UPDATE account SET valid_from = as_of_on, recorded_at = as_of_on, row_hash = 0, "
+        f"UPDATE account SET valid_from = {as_of}, recorded_at = {as_of}, row_hash = 0, "
         "due_source_on = oldest_unpaid_due_on, arrears_source_amount = arrears_amount"
     )
     with op.batch_alter_table("account", schema=None) as batch_op:
@@ -701,7 +706,7 @@ def _move_up() -> None:
     op.execute(
         "INSERT INTO account_standing (account_id, from_on, known_from, batch_id, dpd, is_ageing, "
         "arrears_amount, balance_amount, limit_amount, status) "
-        "SELECT account_id, business_date, business_date, batch_id, dpd, false, "
+        f"SELECT account_id, business_date, {told}, batch_id, dpd, false, "
         "arrears_amount, balance_amount, limit_amount, status FROM account_snapshot"
     )
     op.drop_table("account_snapshot")
@@ -711,9 +716,9 @@ def _move_down() -> None:
     """Take back what a snapshot can hold: the days on which a span began. What was restated is lost."""
     op.create_table(
         "account_snapshot",
-        sa.Column("account_id", sa.INTEGER(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("business_date", sa.DATE(), nullable=False),
-        sa.Column("batch_id", sa.INTEGER(), nullable=True),
+        sa.Column("batch_id", sa.BigInteger(), nullable=True),
         sa.Column("dpd", sa.INTEGER(), nullable=False),
         sa.Column("bucket", sa.VARCHAR(length=16), nullable=False),
         sa.Column("balance_amount", sa.BIGINT(), nullable=False),

@@ -13,14 +13,19 @@ class ExternalSignal(Base):
     """One answer of an external vendor about a customer. No hit and not asked are not zero (§3.3).
 
     ``snapshot_on``: the day it speaks of. ``received_on``: since when we know. Append-only: a corrected answer
-    is a new row with a later ``received_on``.
+    is a new row with a later ``received_on``. From ``expires_on`` on it may no longer be used.
     """
 
     __tablename__ = "external_signal"
     __table_args__ = (
-        sa.UniqueConstraint("customer_id", "provider", "product", "snapshot_on", "received_on"),
-        sa.CheckConstraint("hit_status <> 'hit' OR purpose_code IS NOT NULL", name="hit_has_purpose"),
-    )
+        sa.UniqueConstraint(
+            "customer_id", "provider", "product", "key_type", "snapshot_on", "received_on",
+            name="uq_external_signal_answer",
+        ),
+        sa.CheckConstraint(
+            "hit_status <> 'hit' OR (purpose_code IS NOT NULL AND consent_ref IS NOT NULL)", name="hit_has_purpose"
+        ),
+    )  # fmt: skip
 
     id: Mapped[Id]
     customer_id: Mapped[int] = ref("customer.id", index=False)
@@ -66,10 +71,13 @@ class CreditEnquiry(Base):
 
 
 class ListHit(Base):
-    """A customer on a special list or in a court's register, with severity (§3.3, §8.14)."""
+    """A customer on a special list or in a court's register, with severity (§3.3, §8.14).
+
+    Append-only: a hit that was confirmed, corrected or removed is told again with a later ``received_on``.
+    """
 
     __tablename__ = "list_hit"
-    __table_args__ = (sa.UniqueConstraint("provider", "hit_ref"),)
+    __table_args__ = (sa.UniqueConstraint("provider", "hit_ref", "received_on"),)
 
     id: Mapped[Id]
     customer_id: Mapped[int] = ref("customer.id")
