@@ -1,30 +1,39 @@
-"""One file by one mapping: canonical frames per entity, and the rows that were refused with reasons."""
+"""One file by one mapping: canonical frames per entity, chunk by chunk, and the rows refused with reasons."""
 
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from collections_app.domain.errors import InvalidInput
-from collections_app.intake.mapping import EntityMap, Field, Mapping
-from collections_app.intake.reading import LINE, Reject, Table, digest, read_table
-from collections_app.intake.typed import convert, raw_text, translate
+from collections_app.intake.canonical import Maker, sources_of
+from collections_app.intake.entities import ENTITIES
+from collections_app.intake.keys import SeenKeys
+from collections_app.intake.manifest import Manifest, ManifestFile, check_against, read_manifest
+from collections_app.intake.mapping import EntityMap, Mapping
+from collections_app.intake.reading import open_rows
+from collections_app.intake.rows import CHUNK_ROWS, LINE, RawChunk, Reject, Rows
 
-# What makes a row of an entity the same row; a second one in a file is refused.
-KEYS: dict[str, tuple[str, ...]] = {
-    "customers": ("customer_ref",),
-    "accounts": ("account_ref",),
-    "contact_points": ("customer_ref", "kind", "value"),
-    "payments": ("payment_ref",),
-    "cycles": ("account_ref", "cycle_end_on"),
-    "signals": ("customer_ref", "provider", "snapshot_on"),
-    "labels": ("account_ref", "label"),
-}
-_MONTHS = "dpd_source"
+__all__ = [
+    "Chunk", "FeedFile", "Manifest", "ManifestFile", "ParsedFile", "check_against", "open_file", "parse_file",
+    "read_manifest",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a file: typed frames by entity (each with ``_line``), the refused ones, and how many all were."""
+
+    frames: dict[str, pl.DataFrame]
+    rejects: tuple[Reject, ...]
+    rows: int
+
+    @property
+    def refused_rows(self) -> int:
+        """Count refused rows (a row may have several reasons)."""
+        return len({r.line for r in self.rejects})
 
 
 @dataclass(frozen=True)
@@ -45,12 +54,112 @@ class ParsedFile:
         return len({r.line for r in self.rejects})
 
 
-@dataclass
-class _Pass:
-    """What one pass over the columns collects."""
+class FeedFile:
+    """An open feed file: its digest is known and its header is what the mapping reads.
 
-    columns: dict[str, pl.Expr] = field(default_factory=dict)
-    checks: list[tuple[str, str, pl.Expr, pl.Expr]] = field(default_factory=list)
+    ``rows`` (refused ones too), ``refused`` and ``totals`` are those of the chunks taken so far: complete after
+    the last. ``entity`` is "flat" where one file makes several entities. ``amount_columns``: the file's columns
+    that hold money.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        rows: Rows,
+        mapping: Mapping,
+        business_date: date,
+        *,
+        entity: str | None,
+        totals_of: Collection[str],
+    ) -> None:
+        self.path = path
+        self.entity = entity or "flat"
+        self.sha256 = rows.sha256
+        self.header = tuple(rows.header)
+        self.rows = 0
+        self.refused = 0
+        self._source = rows
+        self._maps = mapping.for_entity(entity) if entity else mapping.entities
+        if not self._maps:
+            raise InvalidInput(f"{path}: mapping {mapping.name} has no entity {entity!r}")
+        _check_columns(path, rows, mapping, self._maps)
+        wanted = frozenset(totals_of) & frozenset(rows.header)
+        self.totals: dict[str, int] = dict.fromkeys(sorted(wanted), 0)
+        self._makers: dict[str, list[Maker]] = {}
+        fields = set()
+        for entity_map in self._maps:
+            chosen = sources_of(entity_map, rows.header)
+            fields |= {s for row in chosen for s in ((s.column, s.field.type, bool(s.field.map)) for s in row)}
+            self._makers[entity_map.entity] = [
+                Maker(entity_map.entity, row, mapping, business_date, wanted) for row in chosen
+            ]
+        self.amount_columns = tuple(c for c in rows.header if {(c, "minor", False), (c, "amount", False)} & fields)
+        # Numbers at once, unless some field wants the very text of the column, or a word of it means nothing.
+        texts = {c for c, kind, mapped in fields if c and (mapped or kind not in ("int", "minor"))}
+        numbers = {c for c, _, _ in fields if c} - texts
+        self._numbers = frozenset(numbers) if set(mapping.null_values) == {""} else frozenset()
+        self._seen = {name: SeenKeys() for name in self._makers}
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the file's rows in their order, typed and checked; raise InvalidInput where it is no such file."""
+        for raw in self._source.chunks(self._numbers):
+            chunk = self._chunk(raw)
+            self.rows += chunk.rows
+            self.refused += chunk.refused_rows
+            yield chunk
+
+    def _chunk(self, raw: RawChunk) -> Chunk:
+        rejects = list(raw.rejects)
+        frames: dict[str, pl.DataFrame] = {}
+        summed: dict[str, int] = {}
+        for entity, makers in self._makers.items():
+            made = [maker.make(raw) for maker in makers]
+            frames[entity] = made[0].frame if len(made) == 1 else pl.concat(m.frame for m in made)
+            for part in made:
+                rejects += part.rejects
+                summed = part.amounts | summed
+        for column in self.totals:
+            self.totals[column] += summed[column] if column in summed else _as_numbers(raw.frame[column])
+        bad = {r.line for r in rejects}
+        for entity, frame in frames.items():
+            frames[entity], repeated = self._without_repeats(entity, _without(frame, bad))
+            rejects += repeated
+        if late := {r.line for r in rejects} - bad:
+            frames = {entity: _without(frame, late) for entity, frame in frames.items()}
+        # One value that two entities read is one fault.
+        ordered = tuple(sorted(set(rejects), key=lambda r: (r.line, r.column, r.reason)))
+        return Chunk(frames, ordered, raw.rows)
+
+    def _without_repeats(self, entity: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Reject]]:
+        """Keep the first of each key of the file. In a flat file one customer may stand in several rows: no fault."""
+        key = [c for c in ENTITIES[entity].key if c in frame.columns]
+        first = self._seen[entity].add(frame.select(key))
+        if first.all():
+            return frame, []
+        if entity == "customers" and len(self._maps) > 1:
+            return frame.filter(first), []
+        reason = f"repeats the {' and '.join(key)} of an earlier row"
+        return frame.filter(first), [Reject(line, key[0], reason) for line in frame.filter(~first)[LINE]]
+
+
+def open_file(
+    path: Path,
+    mapping: Mapping,
+    business_date: date,
+    *,
+    entity: str | None = None,
+    totals_of: Collection[str] = (),
+    chunk_rows: int = CHUNK_ROWS,
+) -> FeedFile:
+    """Open one file; raise InvalidInput when it is not what the mapping says.
+
+    ``totals_of`` names columns to sum as they lie (money in minor units), refused rows included, for a manifest's
+    control totals. ``chunk_rows``: the largest number of rows in a chunk.
+    """
+    if mapping.by_file and entity is None:
+        entity = _entity_of(path, mapping)
+    rows = open_rows(path, delimiter=mapping.delimiter, encoding=mapping.encoding, chunk_rows=chunk_rows)
+    return FeedFile(path, rows, mapping, business_date, entity=entity, totals_of=totals_of)
 
 
 def parse_file(
@@ -61,34 +170,12 @@ def parse_file(
     entity: str | None = None,
     totals_of: Collection[str] = (),
 ) -> ParsedFile:
-    """Read and type one file. Raise InvalidInput when the file as a whole is not what the mapping says.
-
-    ``totals_of`` names columns to sum as they lie, refused rows included, for a manifest's control totals.
-    """
-    if mapping.by_file and entity is None:
-        entity = _entity_of(path, mapping)
-    table = read_table(path, delimiter=mapping.delimiter)
-    maps = mapping.for_entity(entity) if entity else mapping.entities
-    if not maps:
-        raise InvalidInput(f"{path}: mapping {mapping.name} has no entity {entity!r}")
-    _check_columns(path, table, mapping, maps)
-    frames: dict[str, pl.DataFrame] = {}
-    rejects = list(table.rejects)
-    for entity_map in maps:
-        parts = [_canonical(table.frame, entity_map, row, mapping, business_date) for row in entity_map.rows]
-        rejects += [reject for _, found in parts for reject in found]
-        frames[entity_map.entity] = pl.concat([frame for frame, _ in parts])
-    bad = {r.line for r in rejects}
-    for name, frame in frames.items():
-        keep = frame.filter(~pl.col(LINE).is_in(list(bad)))
-        frames[name], repeated = _without_repeats(keep, KEYS[name], collapse=name == "customers" and len(maps) > 1)
-        rejects += repeated
-    if late := {r.line for r in rejects} - bad:
-        frames = {name: frame.filter(~pl.col(LINE).is_in(list(late))) for name, frame in frames.items()}
-    # One value that two entities read is one fault.
-    ordered = tuple(sorted(set(rejects), key=lambda r: (r.line, r.column)))
-    totals = _totals(table.frame, totals_of)
-    return ParsedFile(path, entity or "flat", table.sha256, table.rows, frames, ordered, totals)
+    """Read and type one file whole: for small files. See ``open_file``."""
+    file = open_file(path, mapping, business_date, entity=entity, totals_of=totals_of)
+    chunks = list(file.chunks())
+    frames = {name: pl.concat(c.frames[name] for c in chunks) for name in chunks[0].frames}
+    rejects = tuple(reject for chunk in chunks for reject in chunk.rejects)
+    return ParsedFile(path, file.entity, file.sha256, file.rows, frames, rejects, file.totals)
 
 
 def _entity_of(path: Path, mapping: Mapping) -> str:
@@ -99,152 +186,37 @@ def _entity_of(path: Path, mapping: Mapping) -> str:
     raise InvalidInput(f"{path}: mapping {mapping.name} tells files apart by name; start it with one of {names}")
 
 
-def _check_columns(path: Path, table: Table, mapping: Mapping, maps: tuple[EntityMap, ...]) -> None:
-    header = [c for c in table.frame.columns if c != LINE]
+def _check_columns(path: Path, rows: Rows, mapping: Mapping, maps: tuple[EntityMap, ...]) -> None:
+    line, header = rows.header_line, rows.header
     fields = [f for m in maps for row in m.rows for f in row]
-    used = {f.column for f in fields if f.column} | {f.minus for f in fields if f.minus}
+    used = {column for f in fields for column in f.columns} | {f.minus for f in fields if f.minus}
     prefixes = tuple(m.signal_prefix for m in maps if m.signal_prefix)
-    missing = sorted(used - set(header))
-    if missing:
-        raise InvalidInput(f"{path}: line 1: column {missing[0]!r} is missing (mapping {mapping.name} reads it)")
+    for spec in fields:
+        present = [c for c in spec.columns if c in header]
+        if len(present) > 1:
+            raise InvalidInput(
+                f"{path}: line {line}: columns {present[0]!r} and {present[1]!r} are one field; send one"
+            )
+        absent = not present and spec.columns and (spec.required or not mapping.optional_columns)
+        if absent or (spec.minus and spec.minus not in header):
+            name = spec.columns[0] if absent else spec.minus
+            raise InvalidInput(f"{path}: line {line}: column {name!r} is missing (mapping {mapping.name} reads it)")
     if mapping.ignore_rest:
         return
     for position, name in enumerate(header, start=1):
-        known = name in used or name in mapping.ignored or name.startswith(("x_", *prefixes))
-        if not known:
+        if not (name in used or name in mapping.ignored or name.startswith(("x_", *prefixes))):
             raise InvalidInput(
-                f"{path}: line 1, column {position}: unknown column {name!r}; map it, list it under "
+                f"{path}: line {line}, column {position}: unknown column {name!r}; map it, list it under "
                 f"ignored_columns in mapping {mapping.name}, or prefix it with x_",
                 code="unknown_column",
             )
 
 
-def _canonical(
-    frame: pl.DataFrame, entity_map: EntityMap, row: tuple[Field, ...], mapping: Mapping, business_date: date
-) -> tuple[pl.DataFrame, list[Reject]]:
-    work = _Pass()
-    for spec in row:
-        _add_field(work, spec, mapping, business_date)
-    if entity_map.signal_prefix:
-        for name in (c for c in frame.columns if c.startswith(entity_map.signal_prefix)):
-            _add_field(work, Field(name=name, type="int", column=name, minimum=0), mapping, business_date)
-    flags = [bad.alias(f"_bad{i}") for i, (_, _, _, bad) in enumerate(work.checks)]
-    result = frame.select(pl.col(LINE), *(e.alias(n) for n, e in work.columns.items()), *flags)
-    rejects: list[Reject] = []
-    for i, (column, reason, raw, _) in enumerate(work.checks):
-        hit = result[f"_bad{i}"].fill_null(value=False)
-        if hit.any():
-            found = frame.filter(hit).select(pl.col(LINE), raw.alias("raw"))
-            rejects += [Reject(line, column, reason, digest(value)) for line, value in found.iter_rows()]
-    result = result.drop([f"_bad{i}" for i in range(len(work.checks))])
-    months = {s.name for s in row if s.per_month_past_due}
-    if months:
-        due = (pl.col(_MONTHS).fill_null(0) / 30).ceil().cast(pl.Int64)
-        result = result.with_columns(pl.col(n) * due for n in months)
-    return result, rejects
+def _without(frame: pl.DataFrame, lines: set[int]) -> pl.DataFrame:
+    if not lines:
+        return frame
+    return frame.filter(~pl.col(LINE).is_in(pl.Series(sorted(lines), dtype=pl.Int64).implode()))
 
 
-def _add_field(work: _Pass, spec: Field, mapping: Mapping, business_date: date) -> None:
-    if spec.column is None:
-        work.columns[spec.name] = _constant(spec, business_date)
-        return
-    raw = raw_text(spec.column, mapping.null_values)
-    value, reason = translate(spec, raw) if spec.map else convert(spec, raw, mapping.currency)
-    bad = raw.is_not_null() & value.is_null()
-    if spec.map and None in spec.map.values():
-        bad = raw.is_not_null() & ~raw.is_in(list(spec.map))
-    work.checks.append((spec.column, reason, raw, bad))
-    if spec.required:
-        work.checks.append((spec.column, "is empty but required", raw, raw.is_null()))
-    if spec.minimum is not None:
-        reason = "is negative" if spec.minimum == 0 else f"is below {spec.minimum}"
-        work.checks.append((spec.column, reason, raw, value < spec.minimum))
-    if spec.maximum is not None:
-        work.checks.append((spec.column, f"is above {spec.maximum}", raw, value > spec.maximum))
-    if spec.minus is not None:
-        less, _ = convert(spec, raw_text(spec.minus, mapping.null_values), mapping.currency)
-        value = pl.max_horizontal(value - less.fill_null(0), pl.lit(0, pl.Int64))
-    work.columns[spec.name] = value
-
-
-def _constant(spec: Field, business_date: date) -> pl.Expr:
-    if spec.type == "months_before":
-        first = business_date.replace(day=1)
-        for _ in range(int(spec.value) - 1 if spec.value else 0):
-            first = (first - timedelta(days=1)).replace(day=1)
-        return pl.lit(business_date if not spec.value else first - timedelta(days=1), pl.Date)
-    if spec.type == "date" and spec.value == "business_date":
-        return pl.lit(business_date, pl.Date)
-    dtype = pl.Int64 if isinstance(spec.value, int) else pl.String
-    return pl.lit(spec.value, dtype)
-
-
-def _without_repeats(frame: pl.DataFrame, key: tuple[str, ...], *, collapse: bool) -> tuple[pl.DataFrame, list[Reject]]:
-    """Keep the first of each key. In a flat file one customer may stand in several rows: no fault."""
-    first = frame.select(pl.struct(key).is_first_distinct()).to_series()
-    if first.all():
-        return frame, []
-    rejects = (
-        []
-        if collapse
-        else [
-            Reject(line, key[0], f"repeats the {' and '.join(key)} of an earlier row")
-            for line in frame.filter(~first)[LINE]
-        ]
-    )
-    return frame.filter(first), rejects
-
-
-@dataclass(frozen=True)
-class ManifestFile:
-    """One file that a manifest promises."""
-
-    path: Path
-    entity: str
-    rows: int
-    sha256: str
-    sums: dict[str, int]
-
-
-def read_manifest(path: Path, business_date: date) -> tuple[str | None, tuple[ManifestFile, ...]]:
-    """Read manifest.json (domain brief §8.0): the source system and the files, in the order to load."""
-    try:
-        data: Any = json.loads(path.read_text("utf-8"))
-        stated = date.fromisoformat(data["business_date"])
-        files = tuple(
-            ManifestFile(path.parent / str(f["file"]), str(f["entity"]), int(f["rows"]), str(f["sha256"]),
-                         {str(k): int(v) for k, v in f.get("sums", {}).items()})
-            for f in data["files"]
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise InvalidInput(f"{path}: no such file") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{path}: not a feed manifest ({type(error).__name__}: {error})") from None
-    if stated != business_date:
-        raise InvalidInput(f"{path}: the manifest is for {stated}, you asked for {business_date}")
-    outside = [f.path.name for f in files if f.path.resolve().parent != path.resolve().parent]
-    if outside:
-        raise InvalidInput(f"{path}: file {outside[0]!r} lies outside the manifest's folder")
-    order = list(KEYS)
-    unknown = [f.entity for f in files if f.entity not in KEYS]
-    if unknown:
-        raise InvalidInput(f"{path}: unknown entity {unknown[0]!r}")
-    source = data.get("source_system")
-    return None if source is None else str(source), tuple(sorted(files, key=lambda f: order.index(f.entity)))
-
-
-def check_against(promise: ManifestFile, parsed: ParsedFile) -> None:
-    """Raise InvalidInput unless rows, digest and control totals are as the manifest says."""
-    if parsed.sha256 != promise.sha256:
-        raise InvalidInput(f"{promise.path}: the digest differs from the manifest's; the file was changed or cut")
-    if parsed.rows != promise.rows:
-        raise InvalidInput(f"{promise.path}: {parsed.rows} rows, the manifest says {promise.rows}")
-    for column, total in promise.sums.items():
-        if parsed.totals.get(column) != total:
-            raise InvalidInput(
-                f"{promise.path}: column {column!r} sums to {parsed.totals.get(column)}, the manifest says {total}"
-            )
-
-
-def _totals(frame: pl.DataFrame, columns: Collection[str]) -> dict[str, int]:
-    return {c: int(frame[c].cast(pl.Int64, strict=False).fill_null(0).sum()) for c in columns if c in frame.columns}
+def _as_numbers(column: pl.Series) -> int:
+    return int(column.cast(pl.Int64, strict=False).fill_null(0).cast(pl.Int128).sum())

@@ -179,6 +179,9 @@ class FeedWriter:
             "snapshot_asof": [business_date - timedelta(days=1)] * asked.size,
             "received_on": [business_date] * asked.size,
             "hit_status": [_HIT[h] for h in hit],
+            # Asked under the loan contract's consent to bureau questions while it is being collected.
+            "purpose_code": ["post_loan"] * asked.size,
+            "consent_id": [f"contract/{self.town.customers.ref[k]}" for k in asked],
         }
         for name, values in self.multi_lending(asked, today - 1).items():
             columns[name] = pl.Series(values).set(pl.Series(hit != 0), None)

@@ -31,8 +31,8 @@ def accounts_file(folder: Path, *rows: str, header: str = HEADER, name: str = "a
 def test_a_good_row_becomes_typed_fields(tmp_path: Path) -> None:
     parsed = parse_file(accounts_file(tmp_path, GOOD), OWN, DAY)
     row = parsed.frames["accounts"].row(0, named=True)
-    assert (row["account_ref"], row["arrears_amount"]) == ("A1", 25_000)
-    assert row["oldest_unpaid_due_on"] == date(2026, 2, 20)
+    assert (row["account_ref"], row["arrears_source_amount"]) == ("A1", 25_000)
+    assert row["due_source_on"] == date(2026, 2, 20)
     assert parsed.rejects == ()
 
 

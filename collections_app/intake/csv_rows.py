@@ -1,0 +1,264 @@
+"""Rows of a CSV file, a chunk at a time (RFC 4180).
+
+Blocks of even lines are read by polars at its full speed. A block with odd quoting, line breaks inside fields,
+blank lines or rows of another length is read by the csv module, to the letter and with every row's own line.
+Both ways give the same rows: which one a block takes is a question of speed alone.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from collections_app.domain.errors import InvalidInput
+from collections_app.intake.lines import BLOCK, Lines
+from collections_app.intake.rows import LINE, RawChunk, Reject
+
+# An uneven block is cut into parts of this size: only those that are uneven themselves take the slow way.
+_PART = 1 << 18
+_QUOTE, _NEWLINE = ord('"'), ord("\n")
+_WHOLE = pl.Int64
+
+
+class CsvRows:
+    """One CSV file, plain or gzip."""
+
+    def __init__(
+        self, path: Path, sha256: str, *, delimiter: str, encoding: str, chunk_rows: int, block: int = BLOCK
+    ) -> None:
+        self.path = path
+        self.sha256 = sha256
+        self._delimiter = delimiter
+        self._encoding = encoding
+        self._chunk_rows = chunk_rows
+        self._block = block
+        lines = self._open()
+        try:
+            self.header_line, self.header = self._read_header(lines)
+        finally:
+            lines.close()
+
+    def _open(self) -> Lines:
+        return Lines(self.path, delimiter=self._delimiter, encoding=self._encoding, block=self._block)
+
+    def chunks(self, whole_numbers: frozenset[str] = frozenset()) -> Iterator[RawChunk]:
+        """Yield the rows in their order; raise InvalidInput where the file stops being CSV."""
+        lines = self._open()
+        numbers = set(whole_numbers)
+        rows = 0
+        try:
+            self._read_header(lines)
+            while True:
+                first, block = lines.take()
+                if not block:
+                    break
+                for chunk in self._read(lines, first, block, numbers):
+                    rows += chunk.rows
+                    yield chunk
+        finally:
+            lines.close()
+        if not rows:
+            raise InvalidInput(f"{self.path}: line 2: no rows after the header", code="empty_file")
+
+    def _read_header(self, lines: Lines) -> tuple[int, list[str]]:
+        first, block = lines.take()
+        if block[:4] == b"sep=" and block[5:6] in (b"\n", b"\r"):  # a spreadsheet's note to itself
+            end = block.index(b"\n") + 1
+            first, block = first + 1, block[end:]
+        source = _Records(lines, first, block, self._delimiter)
+        try:
+            line, names = next(source)
+        except StopIteration:
+            raise InvalidInput(f"{self.path}: line 1: a header was expected") from None
+        except csv.Error as error:
+            raise InvalidInput(f"{self.path}: line {first}: {error}") from None
+        lines.put_back(*source.unread())
+        header = [name.strip() for name in names]
+        twice = sorted({name for name in header if header.count(name) > 1})
+        if twice:
+            raise InvalidInput(f"{self.path}: line {line}: column {twice[0]!r} appears twice")
+        return line, header
+
+    def _read(self, lines: Lines, first: int, block: bytes, numbers: set[str]) -> Iterator[RawChunk]:
+        frame = self._fast(block, numbers)
+        if frame is not None:
+            yield from self._slices(frame, first, block)
+        elif len(block) > 2 * _PART:
+            for part_first, part in _parts(first, block):
+                lines.put_back(part_first, part)
+        else:
+            yield from self._slow(lines, first, block)
+
+    def _slices(self, frame: pl.DataFrame, first: int, block: bytes) -> Iterator[RawChunk]:
+        clean = b'"' not in block and block.isascii() and not _has_spaces(block, self._delimiter.encode())
+        numbered = frame.with_columns(pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(LINE))
+        for offset in range(0, frame.height, self._chunk_rows):
+            part = numbered.slice(offset, self._chunk_rows)
+
+            def text_of(column: str, offset: int = offset, part: pl.DataFrame = part) -> pl.Series:
+                if part.schema[column] == pl.String:
+                    return part[column]
+                text = self._parse(_unix(block), frozenset(), only=column)
+                return text[column].slice(offset, part.height)
+
+            yield RawChunk(part, (), part.height, clean, text_of)
+
+    def _fast(self, block: bytes, numbers: set[str]) -> pl.DataFrame | None:
+        """Read a block of even lines; None when it is not one, and the csv module must say what it is."""
+        if b"\r" in block:
+            if block.count(b"\r") != block.count(b"\r\n"):
+                return None
+            block = _unix(block)
+        if block[:1] == b"\n" or b"\n\n" in block:
+            return None
+        rows = block.count(b"\n") + (not block.endswith(b"\n"))
+        separators = _separators(block, self._delimiter.encode())
+        # Polars refuses a longer row; with none of them and this sum there is no shorter one either.
+        if separators != rows * (len(self.header) - 1):
+            return None
+        frame = None
+        if numbers:
+            try:
+                frame = self._parse(block, frozenset(numbers))
+            except pl.exceptions.PolarsError:
+                frame = None  # some value of those columns is no whole number: text says which
+        if frame is None:
+            try:
+                frame = self._parse(block, frozenset())
+            except pl.exceptions.PolarsError:
+                return None
+            # Only the columns to blame are text from here on (all, should none of them be).
+            bad = {n for n in numbers if frame[n].cast(_WHOLE, strict=False).null_count() > frame[n].null_count()}
+            numbers -= bad or set(numbers)
+        return frame if frame.height == rows else None
+
+    def _parse(self, block: bytes, numbers: frozenset[str], *, only: str | None = None) -> pl.DataFrame:
+        schema = {name: _WHOLE if name in numbers else pl.String for name in self.header}
+        return pl.read_csv(
+            block,
+            has_header=False,
+            schema=schema,
+            columns=None if only is None else [self.header.index(only)],
+            separator=self._delimiter,
+            quote_char='"' if b'"' in block else None,
+            infer_schema=False,
+        )
+
+    def _slow(self, lines: Lines, first: int, block: bytes) -> Iterator[RawChunk]:
+        source = _Records(lines, first, block, self._delimiter)
+        rejects: list[Reject] = []
+        kept: list[list[str]] = []
+        numbers: list[int] = []
+        width = len(self.header)
+        rows = 0
+        try:
+            for line, row in source:
+                rows += 1
+                if len(row) == width:
+                    kept.append(row)
+                    numbers.append(line)
+                else:
+                    rejects.append(Reject(line, self.header[min(len(row), width) - 1],
+                                          f"the row has {len(row)} fields, the header has {width}"))  # fmt: skip
+        except csv.Error as error:
+            raise InvalidInput(f"{self.path}: line {source.line}: {error}; is a quote left open?") from None
+        lines.put_back(*source.unread())
+        if not rows:
+            return
+        columns = list(zip(*kept, strict=True)) if kept else [()] * width
+        data = {n: pl.Series(n, v, dtype=pl.String) for n, v in zip(self.header, columns, strict=True)}
+        frame = pl.DataFrame(data).with_columns(pl.Series(LINE, numbers, dtype=pl.Int64))
+        yield RawChunk(frame, tuple(rejects), rows, False, lambda column: frame[column])
+
+
+class _Records:
+    """The csv module over the lines of a block, going on into the next block only inside a quoted field."""
+
+    def __init__(self, lines: Lines, first: int, block: bytes, delimiter: str) -> None:
+        self._lines = lines
+        self._text = _physical(block)
+        self._first = first
+        self._used = 0
+        self._reader = csv.reader(self._feed(), delimiter=delimiter, strict=True)
+        self.line = first
+
+    def _feed(self) -> Iterator[str]:
+        while True:
+            while self._used < len(self._text):
+                self._used += 1
+                yield self._text[self._used - 1]
+            first, block = self._lines.take()
+            if not block:
+                return
+            self._first, self._text, self._used = first, _physical(block), 0
+
+    def __iter__(self) -> "_Records":
+        return self
+
+    def __next__(self) -> tuple[int, list[str]]:
+        while self._used < len(self._text):
+            self.line = self._first + self._used
+            row = next(self._reader)
+            if row:  # a blank line is no row
+                return self.line, row
+        raise StopIteration
+
+    def unread(self) -> tuple[int, bytes]:
+        """Return the lines that no record has used, and the first one's number."""
+        return self._first + self._used, "".join(self._text[self._used :]).encode()
+
+
+def _physical(block: bytes) -> list[str]:
+    return list(io.StringIO(block.decode("utf-8"), newline=""))
+
+
+def _unix(block: bytes) -> bytes:
+    return block.replace(b"\r\n", b"\n")
+
+
+def _parts(first: int, block: bytes) -> list[tuple[int, bytes]]:
+    """Cut a block into smaller ones at line ends, the last first (as ``put_back`` wants them)."""
+    parts: list[tuple[int, bytes]] = []
+    start = 0
+    while start < len(block):
+        end = block.rfind(b"\n", start, start + _PART) + 1 or block.find(b"\n", start) + 1 or len(block)
+        part = block[start:end]
+        parts.append((first, part))
+        first += part.count(b"\n") + part.count(b"\r") - part.count(b"\r\n")
+        start = end
+    return parts[::-1]
+
+
+def _separators(block: bytes, delimiter: bytes) -> int:
+    """Count the delimiters outside quotes; -1 when the quoting is odd or a quoted field has a line break."""
+    if b'"' not in block:
+        return block.count(delimiter)
+    raw = np.frombuffer(block, dtype=np.uint8)
+    quotes = np.flatnonzero(raw == _QUOTE)
+    if quotes.size % 2:
+        return -1
+    # A field begins or ends beside each quote, or two quotes stand together (one of them is text).
+    padded = np.concatenate(([_NEWLINE], raw, [_NEWLINE]))
+    edge = np.zeros(256, dtype=bool)
+    edge[[_QUOTE, _NEWLINE, delimiter[0]]] = True
+    if not (edge[padded[quotes[0::2]]].all() and edge[padded[quotes[1::2] + 2]].all()):
+        return -1
+    newlines = np.searchsorted(quotes, np.flatnonzero(raw == _NEWLINE))
+    if (newlines % 2).any():
+        return -1
+    places = np.searchsorted(quotes, np.flatnonzero(raw == delimiter[0]))
+    return int((places % 2 == 0).sum())
+
+
+def _has_spaces(block: bytes, delimiter: bytes) -> bool:
+    """Tell whether any unquoted field of an ASCII block may begin or end with white space."""
+    for space in (b" ", b"\t", b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f"):
+        if space in block and any(
+            pair in block
+            for pair in (delimiter + space, space + delimiter, b"\n" + space, space + b"\n", space + b"\r")
+        ):
+            return True
+    return block[:1].isspace() or block[-1:] in b" \t"
