@@ -21,15 +21,21 @@ class CloseReason(StrEnum):
     CURED = "cured"
     PAID_OFF = "paid_off"
     CHARGED_OFF = "charged_off"
+    RESTATED = "restated"
 
 
 class EpisodeEnd(StrEnum):
-    """Why an episode ended (domain brief §8.5)."""
+    """Why an episode ended (domain brief §8.5).
+
+    MODIFIED: another schedule took over. RESTATED: later facts show that it never was; it counts in no figure.
+    """
 
     CURED = "cured"
     PAID_OFF = "paid_off"
     CHARGED_OFF = "charged_off"
     SOLD = "sold"
+    MODIFIED = "modified"
+    RESTATED = "restated"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ class PromiseStatus(StrEnum):
     SUPERSEDED = "superseded"
 
 
+# Judged by cash; judged again when that cash changes.
+JUDGED = (PromiseStatus.KEPT, PromiseStatus.PARTIAL, PromiseStatus.BROKEN)
+
+
 @dataclass(frozen=True)
 class PromiseTerms:
     """What was promised. ``tolerance_percent`` is the shortfall that still counts as kept."""

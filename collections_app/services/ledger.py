@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from collections_app.db import bulk
@@ -18,11 +19,14 @@ from collections_app.db.tables import (
     Customer,
     Episode,
     ExternalSignal,
+    LedgerTask,
     Payment,
+    Promise,
     TrainingLabel,
 )
 from collections_app.domain.cases import EpisodeEnd
 from collections_app.domain.delinquency import Band, bucket_of, days_past_due
+from collections_app.domain.promises import JUDGED
 from collections_app.queries.as_of import SPANS, standings_as_of
 from collections_app.services import standings
 from strategies.parameters import bucket_bands
@@ -217,6 +221,47 @@ def _write_standings(session: Session, here: sa.ColumnElement[bool], staged: sa.
     frame = bulk.read(session, news, {**SPANS, "from_on": pl.Date})
     spans = bulk.stage(session, "staged_standing", frame, index=("account_id",))
     standings.write(session, spans, now=told.at, batch_id=told.batch_id)
+
+
+def touch(session: Session, changed: sa.FromClause, *, from_column: str = "from_on") -> int:
+    """Ask for accounts to be derived again: rows of ``changed`` (account_id, ``from_column``: a day).
+
+    The earliest day asked for stands. An account may come more than once. Returns how many tasks are new or earlier.
+    """
+    table, day = table_of(LedgerTask), changed.c[from_column]
+    earliest = sa.select(changed.c.account_id, sa.func.min(day).label("from_on")).group_by(changed.c.account_id)
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).from_select(["account_id", "from_on"], earliest.where(sa.true()))
+    news = statement.excluded.from_on
+    return bulk.affected(
+        session,
+        statement.on_conflict_do_update(
+            index_elements=["account_id"], set_={"from_on": news}, where=table.c.from_on > news
+        ),
+    )
+
+
+def touch_payments(session: Session, booked: sa.FromClause, *, source: str) -> int:
+    """Ask for the accounts of payments (``booked.payment_ref``, rows of ``payment`` by now) to be derived again.
+
+    A reversal counts from the value date of what it takes back. Judged promises of these accounts are judged
+    again. Returns how many tasks are new or earlier.
+    """
+    payment = table_of(Payment)
+    other = payment.alias("other")
+    mine = sa.and_(payment.c.source == source, payment.c.payment_ref == booked.c.payment_ref)
+    undone = sa.and_(other.c.source == source, other.c.payment_ref == payment.c.reverses_ref)
+    facts = sa.union_all(
+        sa.select(payment.c.account_id, payment.c.value_on.label("from_on")).select_from(booked.join(payment, mine)),
+        sa.select(other.c.account_id, other.c.value_on).select_from(booked.join(payment, mine).join(other, undone)),
+    ).subquery()
+    promise = table_of(Promise)
+    session.execute(
+        sa.update(promise)
+        .where(promise.c.account_id.in_(sa.select(facts.c.account_id)), promise.c.status.in_(JUDGED))
+        .values(is_stale=True)
+    )
+    return touch(session, facts)
 
 
 def age_accounts(session: Session, *, business_date: date) -> int:

@@ -12,6 +12,13 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "ledger_day",
+        sa.Column("business_date", sa.Date(), nullable=False),
+        sa.Column("passed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("aged", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("business_date", name=op.f("pk_ledger_day")),
+    )
+    op.create_table(
         "credit_enquiry",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -416,7 +423,12 @@ def upgrade() -> None:
     with op.batch_alter_table("account", schema=None) as batch_op:
         batch_op.add_column(sa.Column("basis", sa.String(length=8), server_default="source", nullable=False))
         batch_op.add_column(sa.Column("schedule_version", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("schedule_since_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("next_due_on", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("next_change_on", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("collect_from_on", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("charge_off_due_on", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("is_ageing", sa.Boolean(), server_default=sa.text("0"), nullable=False))
         batch_op.add_column(sa.Column("dpd_regulatory", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("material_since_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("reg_class", sa.String(length=24), nullable=True))
@@ -496,6 +508,16 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("unapplied_amount", sa.BigInteger(), nullable=True))
         batch_op.alter_column("batch_id", existing_type=sa.INTEGER(), nullable=True)
 
+    with op.batch_alter_table("promise", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("is_stale", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.create_index(
+            "ix_promise_stale",
+            ["account_id"],
+            unique=False,
+            sqlite_where=sa.text("is_stale"),
+            postgresql_where=sa.text("is_stale"),
+        )
+
     with op.batch_alter_table("quarantined_row", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("resolved_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
@@ -519,6 +541,10 @@ def downgrade() -> None:
     with op.batch_alter_table("quarantined_row", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_quarantined_row_resolved_by_id_feed_batch"), type_="foreignkey")
         batch_op.drop_column("resolved_by_id")
+
+    with op.batch_alter_table("promise", schema=None) as batch_op:
+        batch_op.drop_index("ix_promise_stale", sqlite_where=sa.text("is_stale"), postgresql_where=sa.text("is_stale"))
+        batch_op.drop_column("is_stale")
 
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.alter_column("batch_id", existing_type=sa.INTEGER(), nullable=False)
@@ -591,7 +617,12 @@ def downgrade() -> None:
         batch_op.drop_column("reg_class")
         batch_op.drop_column("material_since_on")
         batch_op.drop_column("dpd_regulatory")
+        batch_op.drop_column("is_ageing")
+        batch_op.drop_column("charge_off_due_on")
+        batch_op.drop_column("collect_from_on")
+        batch_op.drop_column("next_change_on")
         batch_op.drop_column("next_due_on")
+        batch_op.drop_column("schedule_since_on")
         batch_op.drop_column("schedule_version")
         batch_op.drop_column("basis")
 
@@ -669,6 +700,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_credit_enquiry_customer_id_enquired_at"))
 
     op.drop_table("credit_enquiry")
+    op.drop_table("ledger_day")
 
 
 def _midnight(day: str) -> str:

@@ -5,7 +5,7 @@ from collections_app.db.tables.cases import Case, CaseEvent
 from collections_app.db.tables.contacts import Campaign, ContactAttempt, InboundMessage, Receipt, RobotCall
 from collections_app.db.tables.customers import Consent, ContactPoint, ContactPointHistory, Customer, OptOut, StopFlag
 from collections_app.db.tables.decisions import Decision, GateDecision, StrategyVersion
-from collections_app.db.tables.delinquency import AccountStanding, Episode, LedgerTask
+from collections_app.db.tables.delinquency import AccountStanding, Episode, LedgerDay, LedgerTask
 from collections_app.db.tables.feeds import FeedBatch, QuarantinedRow
 from collections_app.db.tables.people import User
 from collections_app.db.tables.placements import Placement
@@ -49,6 +49,7 @@ __all__ = [
     "InboundMessage",
     "Instalment",
     "JobRun",
+    "LedgerDay",
     "LedgerTask",
     "ListHit",
     "ModelVersion",

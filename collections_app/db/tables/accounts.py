@@ -83,10 +83,20 @@ class Account(AccountTerms, Base):
     # "schedule": DPD and arrears follow from instalments and payments; "source": from the source's oldest due date.
     basis: Mapped[str] = mapped_column(sa.String(8), default="source", server_default="source")
     schedule_version: Mapped[int] = mapped_column(default=0, server_default="0")
+    # Since when this version replaces another one; how the account stood before is left as it was. Empty = ever.
+    schedule_since_on: Mapped[date | None]
     # The oldest due date with something unpaid, in the past or still to come; DPD counts from it.
     oldest_unpaid_due_on: Mapped[date | None]
     # The next due date after as_of_on: until then only time changes how the account stands.
     next_due_on: Mapped[date | None]
+    # The first day on which more than ageing happens by itself (a due date passes, a pause begins or ends).
+    next_change_on: Mapped[date | None]
+    # The first day of collection, grace over; empty = nothing past due, or the source keeps the account.
+    collect_from_on: Mapped[date | None]
+    # The day on which the days past due reach the product's charge-off.
+    charge_off_due_on: Mapped[date | None]
+    # Whether days past due grow by themselves (basis "schedule" only).
+    is_ageing: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     arrears_amount: Mapped[MinorUnits]
     dpd: Mapped[int]
     # Days for which more than the regulator's materiality threshold has been overdue (domain brief §2.1).

@@ -45,7 +45,10 @@ class AccountStanding(Base):
 
 
 class Episode(Base):
-    """One continuous spell of DPD >= 1 on one account."""
+    """One continuous spell of DPD >= 1 on one account.
+
+    ``end_reason`` restated: later facts show that it never was, or that it is part of another one; it counts nowhere.
+    """
 
     __tablename__ = "episode"
     __table_args__ = (
@@ -77,3 +80,14 @@ class LedgerTask(Base):
 
     account_id: Mapped[int] = mapped_column(sa.ForeignKey("account.id"), primary_key=True)
     from_on: Mapped[date]
+
+
+class LedgerDay(Base):
+    """A day that has passed for the whole ledger: accounts of which nothing new was heard have aged to it."""
+
+    __tablename__ = "ledger_day"
+
+    business_date: Mapped[date] = mapped_column(primary_key=True)
+    passed_at: Mapped[datetime]
+    # Accounts that only aged.
+    aged: Mapped[int]

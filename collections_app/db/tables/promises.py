@@ -10,6 +10,7 @@ from collections_app.db.types import EnumText
 from collections_app.domain.promises import PromiseStatus
 
 _OPEN = sa.text("status = 'open'")
+_STALE = sa.text("is_stale")
 
 
 class Promise(Base):
@@ -18,6 +19,7 @@ class Promise(Base):
     __tablename__ = "promise"
     __table_args__ = (
         sa.Index("uq_promise_open", "account_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+        sa.Index("ix_promise_stale", "account_id", sqlite_where=_STALE, postgresql_where=_STALE),
         sa.CheckConstraint("amount > 0", name="amount_positive"),
     )
 
@@ -37,4 +39,6 @@ class Promise(Base):
     created_on: Mapped[date]
     paid_amount: Mapped[MinorUnits]
     settled_on: Mapped[date | None]
+    # Cash of its account changed after it was judged: it is judged again.
+    is_stale: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     supersedes_id: Mapped[int | None] = ref("promise.id", index=False, nullable=True)
