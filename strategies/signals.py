@@ -36,6 +36,7 @@ def _lending_rules(data: dict[str, Any]) -> LendingRules:
         accel_guard=float(data["accel_guard"]),
         new_org_days=int(data["new_org_days"]),
         lifetime_days=int(data["lifetime_days"]),
+        longest_lifetime_days=int(data["longest_lifetime_days"]),
         scopes=tuple(map(str, data["stored_types"])),
     )
 

@@ -92,6 +92,7 @@ class LendingRules:
     accel_guard: float
     new_org_days: int
     lifetime_days: int
+    longest_lifetime_days: int
     scopes: tuple[str, ...]
 
     @property

@@ -137,12 +137,13 @@ def _low_bits(rules: LendingRules) -> pl.Expr:
     hour = pl.col("local_hour").cast(pl.Int32)
     offset = (hour - pl.col("enquired_at").dt.hour().cast(pl.Int32) + 11) % 24 - 11
     local = (pl.col("enquired_at") + pl.duration(hours=offset)).dt.weekday()
-    return (
+    bits: pl.Expr = (
         pl.col("institution_type").replace_strict(kinds, default=other, return_dtype=pl.Int64) * 2**_TYPE_AT
         + hour.is_in(sorted(rules.night_hours)).fill_null(value=False) * _NIGHT
         + local.is_in(sorted(rules.weekend)).fill_null(value=False) * _WEEKEND
         + hour.is_null() * _UNTIMED
     )
+    return bits
 
 
 class _Counted:
@@ -218,7 +219,8 @@ class _Counted:
         shape = len(self.rules.windows), self.points
         cells: Ints = np.bincount(where, minlength=shape[0] * shape[1]).reshape(shape)
         # Window by window along whole rows: many times faster than along the six figures of each customer.
-        return np.cumsum(cells, axis=0, out=cells)
+        np.cumsum(cells, axis=0, out=cells)
+        return cells
 
     def _first_of_each(self, inside: Flags | None) -> Ints:
         """Return the positions of the newest event of each point and institution among those inside."""

@@ -428,7 +428,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("next_change_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("collect_from_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("charge_off_due_on", sa.Date(), nullable=True))
-        batch_op.add_column(sa.Column("is_ageing", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(sa.Column("is_ageing", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("dpd_regulatory", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("material_since_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("reg_class", sa.String(length=24), nullable=True))
@@ -509,7 +509,7 @@ def upgrade() -> None:
         batch_op.alter_column("batch_id", existing_type=sa.INTEGER(), nullable=True)
 
     with op.batch_alter_table("promise", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("is_stale", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(sa.Column("is_stale", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.create_index(
             "ix_promise_stale",
             ["account_id"],
