@@ -136,5 +136,5 @@ NEUTRAL: dict[str, Any] = {
     "p_event": None, "ml_orgs_12m": None, "has_mobile": True, "has_point": True, "has_open_promise": False,
     "promise_due_in_days": None, "broken_promises": 0, "kept_promises": 0, "days_in_case": 3,
     "days_since_attempt": None, "days_since_rpc": None, "attempts_7d": 0, "blocked_7d": 0, "last_disposition": None,
-    "is_stopped": False, "arm": "champion",
+    "is_stopped": False, "is_held": False, "has_active_plan": False, "arm": "champion",
 }  # fmt: skip

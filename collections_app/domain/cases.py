@@ -76,4 +76,6 @@ class CaseFacts:
     blocked_7d: int
     last_disposition: str | None
     is_stopped: bool
+    is_held: bool
+    has_active_plan: bool
     arm: str

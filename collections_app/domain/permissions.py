@@ -30,6 +30,10 @@ class Permission(StrEnum):
     JOB_RUN = "job:run"
     MODEL_APPROVE = "model:approve"
     MODEL_TRAIN = "model:train"
+    PLAN_DECIDE = "plan:decide"
+    PLAN_PROPOSE = "plan:propose"
+    PROTECTION_DECIDE = "protection:decide"
+    PROTECTION_RECORD = "protection:record"
     RECORDING_LISTEN = "recording:listen"
     RECORDING_REVIEW = "recording:review"
     STRATEGY_PUBLISH = "strategy:publish"
@@ -38,9 +42,10 @@ class Permission(StrEnum):
 
 _P = Permission
 GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.AGENT: frozenset({_P.CASE_READ, _P.CASE_WORK}),
+    Role.AGENT: frozenset({_P.CASE_READ, _P.CASE_WORK, _P.PLAN_PROPOSE, _P.PROTECTION_RECORD}),
     Role.SUPERVISOR: frozenset(
-        {_P.CASE_READ, _P.CASE_READ_ALL, _P.RECORDING_LISTEN, _P.RECORDING_REVIEW, _P.JOB_READ}
+        {_P.CASE_READ, _P.CASE_READ_ALL, _P.RECORDING_LISTEN, _P.RECORDING_REVIEW, _P.JOB_READ, _P.PLAN_DECIDE,
+         _P.PLAN_PROPOSE, _P.PROTECTION_DECIDE, _P.PROTECTION_RECORD}
     ),
     Role.SCHEDULER: frozenset(
         {_P.CAMPAIGN_READ, _P.CAMPAIGN_RUN, _P.CASE_READ, _P.CASE_READ_ALL, _P.JOB_READ, _P.JOB_RUN}
@@ -50,7 +55,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
          _P.MODEL_APPROVE, _P.JOB_READ}
     ),
     Role.ADMIN: frozenset({_P.USER_MANAGE, _P.JOB_READ, _P.JOB_RUN}),
-    Role.SYSTEM: frozenset(Permission) - {_P.MODEL_APPROVE, _P.STRATEGY_PUBLISH, _P.RECORDING_REVIEW},
+    Role.SYSTEM: frozenset(Permission)
+    - {_P.MODEL_APPROVE, _P.STRATEGY_PUBLISH, _P.RECORDING_REVIEW, _P.PLAN_DECIDE, _P.PROTECTION_DECIDE},
 }  # fmt: skip
 
 

@@ -1,9 +1,8 @@
 """A schedule rearranged by a plan: what is overdue moves into the plan's terms, to the minor unit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
-from types import MappingProxyType
 
 from collections_app.domain.errors import InvalidInput
 from collections_app.domain.plans import Term, add_months
@@ -20,7 +19,7 @@ class Due:
     seq: int
     due_on: date
     due: Parts
-    paid: Parts = MappingProxyType({})
+    paid: Parts = field(default_factory=dict)
 
     @property
     def unpaid(self) -> dict[str, int]:

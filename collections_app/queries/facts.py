@@ -16,7 +16,9 @@ from collections_app.db.tables import (
     Customer,
     Episode,
     ExternalSignal,
+    Hold,
     OptOut,
+    PaymentPlan,
     Promise,
     Score,
     ScoreRun,
@@ -24,6 +26,7 @@ from collections_app.db.tables import (
 )
 from collections_app.domain.contact import AttemptStatus, PointKind
 from collections_app.domain.outcomes import Disposition, Outcome
+from collections_app.domain.plans import PlanStatus
 from collections_app.domain.promises import PromiseStatus
 from strategies.book import FACTS
 from strategies.experiments import arms
@@ -43,10 +46,13 @@ def case_facts(session: Session, *, as_of: date, now: datetime, salt: str, share
         _attempts(session, as_of),
         _blocked(session, as_of),
         _stops(session, now),
+        _holds(session, as_of),
+        _plans(session),
     ):
         frame = frame.join(part, on="case_id" if "case_id" in part.columns else "customer_id", how="left")
     chosen, propensity = arms(frame["customer_id"].to_numpy(), salt=salt, shares=shares)
-    filled = {"has_mobile": False, "has_point": False, "is_stopped": False, "has_open_promise": False}
+    filled = {"has_mobile": False, "has_point": False, "is_stopped": False, "has_open_promise": False,
+              "is_held": False, "has_active_plan": False}  # fmt: skip
     zero = {"broken_promises": 0, "kept_promises": 0, "attempts_7d": 0, "blocked_7d": 0, "accounts": 1}
     frame = frame.with_columns(
         *(pl.col(c).fill_null(v) for c, v in {**filled, **zero}.items()),
@@ -264,3 +270,22 @@ def _stops(session: Session, now: datetime) -> pl.DataFrame:
     everything = sa.select(OptOut.customer_id).where(OptOut.scope == "all")
     rows: Any = sa.union(active, everything)
     return bulk.read(session, rows, {"customer_id": _I}).with_columns(pl.lit(value=True).alias("is_stopped"))
+
+
+def _holds(session: Session, as_of: date) -> pl.DataFrame:
+    standing = sa.select(Hold.case_id).distinct().where(
+        Hold.released_on.is_(None), Hold.from_on <= as_of, Hold.until_on >= as_of
+    )
+    return bulk.read(session, standing, {"case_id": _I}).with_columns(pl.lit(value=True).alias("is_held"))
+
+
+def _plans(session: Session) -> pl.DataFrame:
+    """A case rests when every overdue account of it is under a plan; one that is not still wants work."""
+    covered = sa.exists().where(PaymentPlan.account_id == Episode.account_id, PaymentPlan.status == PlanStatus.ACTIVE)
+    cases = (
+        sa.select(Episode.case_id)
+        .where(Episode.ended_on.is_(None), Episode.case_id.is_not(None))
+        .group_by(Episode.case_id)
+        .having(sa.func.min(sa.case((covered, 1), else_=0)) == 1)
+    )
+    return bulk.read(session, cases, {"case_id": _I}).with_columns(pl.lit(value=True).alias("has_active_plan"))

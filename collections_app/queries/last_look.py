@@ -7,7 +7,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from collections_app.db.tables import Account, Case, ContactAttempt, ContactPoint, Customer, Episode, Promise
+from collections_app.db.tables import Account, Case, ContactAttempt, ContactPoint, Customer, Episode, Hold, Promise
 from collections_app.domain.money import Money
 from collections_app.domain.promises import PromiseStatus
 
@@ -23,6 +23,7 @@ class LastLook:
     owed: Money
     is_open: bool
     cool_until_on: date | None
+    held_until_on: date | None
     promised_at: datetime | None
     promise_due_on: date | None
 
@@ -35,7 +36,7 @@ class LastLook:
 
 
 def last_looks(session: Session, attempt_ids: Collection[int]) -> dict[int, LastLook]:
-    """Return the last look of each attempt, in three queries."""
+    """Return the last look of each attempt, in a few queries for all of them."""
     attempts = session.execute(
         sa.select(
             ContactAttempt.id, ContactAttempt.case_id, Case.closed_on, Case.cool_until_on, Case.currency,
@@ -47,7 +48,8 @@ def last_looks(session: Session, attempt_ids: Collection[int]) -> dict[int, Last
         .where(ContactAttempt.id.in_(attempt_ids))
     ).all()  # fmt: skip
     brands, owed = _debts(session, {a.customer_id for a in attempts})
-    promises = _promises(session, {a.case_id for a in attempts})
+    cases = {a.case_id for a in attempts}
+    promises, holds = _promises(session, cases), _holds(session, cases)
     looks = {}
     for a in attempts:
         promised_at, due_on = promises.get(a.case_id, (None, None))
@@ -59,6 +61,7 @@ def last_looks(session: Session, attempt_ids: Collection[int]) -> dict[int, Last
             owed=Money(owed.get(a.customer_id, 0), a.currency),
             is_open=a.closed_on is None,
             cool_until_on=a.cool_until_on,
+            held_until_on=holds.get(a.case_id),
             promised_at=promised_at,
             promise_due_on=due_on,
         )
@@ -89,3 +92,13 @@ def _promises(session: Session, case_ids: Collection[int]) -> dict[int, tuple[da
         .group_by(Promise.case_id)
     )
     return {case_id: (made_at, due_on) for case_id, made_at, due_on in rows}
+
+
+def _holds(session: Session, case_ids: Collection[int]) -> dict[int, date]:
+    """Return, by case, the last day of the hold that was not released; it may have passed."""
+    rows = session.execute(
+        sa.select(Hold.case_id, sa.func.max(Hold.until_on).label("until_on"))
+        .where(Hold.case_id.in_(case_ids), Hold.released_on.is_(None))
+        .group_by(Hold.case_id)
+    )
+    return {row.case_id: row.until_on for row in rows}

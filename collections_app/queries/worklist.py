@@ -17,6 +17,7 @@ from collections_app.db.tables import (
     Case,
     ContactAttempt,
     Customer,
+    Hold,
     Promise,
     QueueEntry,
 )
@@ -193,6 +194,13 @@ def _assigned_to(actor: Actor) -> sa.ColumnElement[bool]:
     )
 
 
+def on_hold(today: date) -> sa.ColumnElement[bool]:
+    """Tell whether a case rests on a day; placed in the middle of a day, a hold takes effect at once."""
+    return sa.exists().where(
+        Hold.case_id == Case.id, Hold.released_on.is_(None), Hold.from_on <= today, Hold.until_on >= today
+    )
+
+
 def _worked(since: datetime) -> sa.ColumnElement[bool]:
     return sa.exists().where(
         ContactAttempt.case_id == Case.id, ContactAttempt.actor_kind == "agent",
@@ -220,7 +228,7 @@ def _visible(actor: Actor, *, show: Show, day: WorkDay) -> Any:
     if show is Show.TO_DO:
         # Priority 0 says that nobody works the case now; a case that rests is left in peace.
         rested = sa.or_(Case.cool_until_on.is_(None), Case.cool_until_on <= day.today)
-        return statement.where(~_worked(day.since), rested, QueueEntry.priority > 0)
+        return statement.where(~_worked(day.since), rested, ~on_hold(day.today), QueueEntry.priority > 0)
     return statement
 
 

@@ -170,6 +170,8 @@ def _no_longer_due(attempt: Any, look: LastLook, today: date) -> str | None:
         return "paid"
     if look.cool_until_on is not None and look.cool_until_on > today:
         return "paused"
+    if look.held_until_on is not None and look.held_until_on >= today:
+        return "on_hold"
     is_new = look.promised_at is not None and look.promised_at > attempt.planned_at
     if is_new and attempt.purpose is Purpose.COLLECTION:
         return "promised"

@@ -25,9 +25,10 @@ from collections_app.db.tables import (
 )
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.contact import AttemptStatus, CampaignStatus, Channel, Mode, PointKind, Purpose
-from collections_app.domain.errors import InvalidInput, NotFound
+from collections_app.domain.errors import Conflict, InvalidInput, NotFound
 from collections_app.domain.gate import GateDecision, GateInput, Verdict, evaluate
 from collections_app.domain.permissions import Permission, Role
+from collections_app.queries import worklist
 from collections_app.queries.contact_history import Ask, best_points, gate_inputs
 from collections_app.services import gate_log
 from collections_app.services.campaigns import cancel_unsent
@@ -151,6 +152,7 @@ def _own_cases(uow: UnitOfWork, calls: Sequence[tuple[int, int]]) -> list[Case]:
     points = {p for _, p in calls}
     found_points = uow.session.scalars(sa.select(ContactPoint).where(ContactPoint.id.in_(points)))
     phones = {point.id: point for point in found_points}
+    resting = set(uow.session.scalars(sa.select(Case.id).where(Case.id.in_(wanted), worklist.on_hold(uow.now.date()))))
     owners: dict[int, int] = {}
     if uow.actor.role is Role.AGENT:
         held = sa.select(Assignment.case_id, Assignment.agent_id).where(
@@ -164,6 +166,8 @@ def _own_cases(uow: UnitOfWork, calls: Sequence[tuple[int, int]]) -> list[Case]:
             raise NotFound(f"there is no open case {case_id}")
         if uow.actor.role is Role.AGENT and (case_id not in owners or owners[case_id] != uow.actor.agent_id):
             raise NotFound(f"there is no case {case_id} among yours")
+        if case_id in resting:
+            raise Conflict("the case is on hold; a supervisor can release it")
         _check_phone(case, point, point_id)
         found.append(case)
     return found

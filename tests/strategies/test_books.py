@@ -32,7 +32,8 @@ def test_the_default_book_is_clean() -> None:
 
 def test_an_example_that_another_row_decides_is_named(tmp_path: Path) -> None:
     def spoil(data: dict) -> dict:
-        data["rows"][7]["examples"] = [{"dpd": 99}]
+        mid = next(row for row in data["rows"] if row["id"] == "Q-MID")
+        mid["examples"] = [{"dpd": 99}]
         return data
 
     problems = lint(load_book(copy_book(tmp_path, queueing=spoil)))
@@ -62,6 +63,7 @@ CASES = st.fixed_dictionaries(
     {},
     optional={
         "dpd": st.integers(1, 200), "arrears_minor": st.integers(0, 10**9), "is_stopped": st.booleans(),
+        "is_held": st.booleans(), "has_active_plan": st.booleans(),
         "has_point": st.booleans(), "has_mobile": st.booleans(), "has_open_promise": st.booleans(),
         "promise_due_in_days": st.one_of(st.none(), st.integers(-3, 14)), "broken_promises": st.integers(0, 3),
         "band": st.sampled_from([None, "S1", "S2", "S3", "S4", "S5"]), "p_event": st.one_of(st.none(), st.floats(0, 1)),
