@@ -55,6 +55,37 @@ def standings_as_of(on: date, known_at: datetime | None = None) -> sa.Subquery:
     )  # fmt: skip
 
 
+def overdue_spans(threshold: int, *, until: date, known_at: datetime | None = None) -> sa.Subquery:
+    """Return the spans in which DPD is at least ``threshold``: ``account_id, reached_day, left_day, balance_amount``.
+
+    The days are whole days before ``until`` (0 = that day itself, 5 = five days earlier): DPD was at least
+    ``threshold`` from ``reached_day`` on, while more than ``left_day`` days were left (NULL = it lasts).
+    """
+    standing = table_of(AccountStanding)
+    day = sa.literal(until, sa.Date())
+    following = sa.func.lead(standing.c.from_on).over(partition_by=standing.c.account_id, order_by=standing.c.from_on)
+    span = (
+        sa.select(
+            standing.c.account_id, standing.c.dpd, standing.c.is_ageing, standing.c.balance_amount,
+            days_between(standing.c.from_on, day).label("from_day"), days_between(following, day).label("left_day"),
+        )
+        .where(standing.c.from_on <= until, _known(standing, known_at))
+        .subquery()
+    )  # fmt: skip
+    # Below the threshold at its beginning, an ageing span reaches it as many days later as are missing.
+    missing = sa.case((span.c.dpd < threshold, threshold - span.c.dpd), else_=0)
+    reached = span.c.from_day - missing
+    return (
+        sa.select(span.c.account_id, reached.label("reached_day"), span.c.left_day, span.c.balance_amount)
+        .where(
+            sa.or_(span.c.dpd >= threshold, span.c.is_ageing),
+            reached >= 0,
+            sa.or_(span.c.left_day.is_(None), reached > span.c.left_day),
+        )
+        .subquery()
+    )
+
+
 def standing_spans(
     session: Session, wanted: sa.FromClause | None, *, until: date, known_at: datetime | None = None
 ) -> pl.DataFrame:
