@@ -1,0 +1,152 @@
+"""Random accounts for the ledger, and the frames of the engine from the reference's facts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+from hypothesis import strategies as st
+
+from collections_app.domain.allocation import Account, Instalment, Payment
+from collections_app.domain.delinquency import Pause
+from collections_app.domain.waterfalls import Component, InstalmentKind
+from collections_app.ledger import frames
+from strategies.parameters import products
+
+FIRST = date(2026, 1, 1)
+AS_OF = date(2026, 9, 1)
+CURRENCIES = ("USD", "CNY", "EUR")
+
+
+@dataclass(frozen=True)
+class Told:
+    """An account of the reference and what it is called in the book."""
+
+    account_id: int
+    account: Account
+
+
+def day(number: int) -> date:
+    """Return a day of the year of the random books."""
+    return FIRST + timedelta(days=number)
+
+
+_amounts = st.integers(0, 300)
+_dues = st.dictionaries(st.sampled_from(list(Component)), _amounts, max_size=5)
+_days = st.integers(0, 270).map(day)
+
+
+@st.composite
+def _schedule(draw: st.DrawFn) -> list[Instalment]:
+    """A loan, a card (minimum payments of cycles and parts of the balance), or either with an agreed plan."""
+    form = draw(st.sampled_from(["loan", "card", "loan and plan", "card and plan", "mixed"]))
+    kinds = {
+        "loan": [InstalmentKind.SCHEDULED],
+        "card": [InstalmentKind.MINIMUM, InstalmentKind.MINIMUM, InstalmentKind.BALANCE],
+        "loan and plan": [InstalmentKind.SCHEDULED, InstalmentKind.PLAN],
+        "card and plan": [InstalmentKind.MINIMUM, InstalmentKind.BALANCE, InstalmentKind.PLAN],
+        "mixed": list(InstalmentKind),
+    }[form]
+    rows = []
+    for seq in range(draw(st.integers(0, 7))):
+        kind = draw(st.sampled_from(kinds))
+        due_on = draw(_days)
+        rows.append(
+            Instalment(
+                key=(draw(st.integers(0, 1)), seq),
+                kind=kind,
+                due_on=draw(st.sampled_from([None, due_on])) if kind is InstalmentKind.BALANCE else due_on,
+                dues=draw(_dues),
+                rate=draw(st.sampled_from([0, 100_000_000, 299_000_000])),
+                payable_after=draw(st.sampled_from([None, due_on - timedelta(days=20)])),
+            )
+        )
+    return rows
+
+
+@st.composite
+def _payments(draw: st.DrawFn) -> list[Payment]:
+    kinds = ["payment"] * 6 + ["waiver", "refund", "refund", "writeoff_recovery", "transfer"]
+    made = []
+    for number in range(draw(st.integers(0, 7))):
+        ref = f"P{draw(st.integers(0, 9))}{number}"
+        amount = draw(st.integers(1, 900))
+        status = draw(st.sampled_from(["settled"] * 6 + ["pending", "failed"]))
+        made.append(Payment(ref, draw(_days), amount, draw(st.sampled_from(kinds)), status))
+        if draw(st.integers(0, 3)) == 0:
+            undone = draw(st.sampled_from([amount, amount, max(1, amount // 3), amount + 50]))
+            kind = draw(st.sampled_from(["reversal", "chargeback"]))
+            made.append(Payment(f"R{ref}", draw(_days), undone, kind, draw(st.sampled_from(["settled", status])), ref))
+    return made
+
+
+@st.composite
+def _pauses(draw: st.DrawFn) -> list[Pause]:
+    begins = draw(st.lists(_days, max_size=3))
+    return [Pause(d, draw(st.sampled_from([None, d, d + timedelta(9), d + timedelta(40)]))) for d in begins]
+
+
+@st.composite
+def accounts(draw: st.DrawFn) -> Account:
+    """Any account there can be."""
+    maybe_day = st.one_of(st.none(), _days)
+    return Account(
+        product=products.product(draw(st.sampled_from(products.product_names())), AS_OF),
+        currency=draw(st.sampled_from(CURRENCIES)),
+        instalments=draw(_schedule()),
+        payments=draw(_payments()),
+        pauses=draw(_pauses()),
+        status=draw(st.sampled_from(["active"] * 5 + ["closed", "settled", "sold", "charged_off", "legal"])),
+        status_since_on=draw(maybe_day),
+        charged_off_on=draw(st.one_of(st.none(), maybe_day)),
+        opened_on=draw(maybe_day),
+        balance_amount=draw(st.integers(0, 2_000_000)),
+        grace_days=draw(st.sampled_from([None, 0, 5])),
+        tolerance_amount=draw(st.sampled_from([None, 0, 20])),
+        tolerance_rate=draw(st.sampled_from([None, 50_000_000])),
+    )
+
+
+def told(members: Sequence[Account]) -> list[Told]:
+    """Number accounts."""
+    return [Told(number + 1, account) for number, account in enumerate(members)]
+
+
+def book(members: Sequence[Told]) -> frames.Book:
+    """Return the frames of these accounts; a payment's id is its account's id and its ref's bytes as a number."""
+    terms = ("currency", "opened_on", "status", "status_since_on", "charged_off_on", "grace_days")
+    terms += ("tolerance_amount", "tolerance_rate", "balance_amount")
+    rows: dict[str, list[dict[str, Any]]] = {"accounts": [], "instalments": [], "payments": [], "pauses": []}
+    for member in members:
+        account, own = member.account, {"account_id": member.account_id}
+        rows["accounts"].append(
+            own
+            | {"profile": account.product.name, "product_family": "other"}
+            | {term: getattr(account, term) for term in terms}
+        )
+        rows["instalments"] += [
+            own
+            | {"schedule_version": i.key[0], "seq": i.key[1], "kind": str(i.kind), "due_on": i.due_on, "rate": i.rate}
+            | {"cycle_end_on": i.payable_after}
+            | {f"{component}_due_amount": i.dues.get(component, 0) for component in Component}
+            for i in account.instalments
+        ]
+        rows["payments"] += [
+            own
+            | {"payment_id": payment_id(member.account_id, p.ref), "payment_ref": p.ref, "kind": p.kind}
+            | {"status": p.status, "value_on": p.value_on, "amount": p.amount, "reverses_ref": p.reverses_ref}
+            for p in account.payments
+        ]
+        rows["pauses"] += [own | {"from_on": p.from_on, "until_on": p.until_on} for p in account.pauses]
+    return frames.Book(
+        pl.DataFrame(rows["accounts"], schema=frames.ACCOUNTS),
+        pl.DataFrame(rows["instalments"], schema=frames.INSTALMENTS),
+        pl.DataFrame(rows["payments"], schema=frames.PAYMENTS),
+        pl.DataFrame(rows["pauses"], schema=frames.PAUSES),
+    )
+
+
+def payment_id(account_id: int, ref: str) -> int:
+    """Return the id of a payment in the book."""
+    return account_id * 10**10 + int.from_bytes(ref.encode(), "big")
