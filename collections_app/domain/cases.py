@@ -62,7 +62,9 @@ class CaseFacts:
     score: int | None
     band: str | None
     p_event: float | None
+    ml_hit_status: str
     ml_orgs_12m: int | None
+    worst_list_severity: int | None
     has_mobile: bool
     has_point: bool
     has_open_promise: bool

@@ -15,7 +15,6 @@ from collections_app.db.tables import (
     ContactPoint,
     Customer,
     Episode,
-    ExternalSignal,
     Hold,
     OptOut,
     PaymentPlan,
@@ -25,9 +24,11 @@ from collections_app.db.tables import (
     StopFlag,
 )
 from collections_app.domain.contact import AttemptStatus, PointKind
+from collections_app.domain.multi_lending import HitStatus, KeyType
 from collections_app.domain.outcomes import Disposition, Outcome
 from collections_app.domain.plans import PlanStatus
 from collections_app.domain.promises import PromiseStatus
+from collections_app.queries.signals import answers_as_of, hits_as_of, newest_answers
 from strategies.book import FACTS
 from strategies.experiments import arms
 
@@ -41,6 +42,7 @@ def case_facts(session: Session, *, as_of: date, now: datetime, salt: str, share
         _worst_account(session),
         _scores(session, as_of),
         _signals(session, as_of),
+        _lists(session, as_of),
         _points(session),
         _promises(session, as_of),
         _attempts(session, as_of),
@@ -52,7 +54,7 @@ def case_facts(session: Session, *, as_of: date, now: datetime, salt: str, share
         frame = frame.join(part, on="case_id" if "case_id" in part.columns else "customer_id", how="left")
     chosen, propensity = arms(frame["customer_id"].to_numpy(), salt=salt, shares=shares)
     filled = {"has_mobile": False, "has_point": False, "is_stopped": False, "has_open_promise": False,
-              "is_held": False, "has_active_plan": False}  # fmt: skip
+              "is_held": False, "has_active_plan": False, "ml_hit_status": HitStatus.NOT_QUERIED.value}  # fmt: skip
     zero = {"broken_promises": 0, "kept_promises": 0, "attempts_7d": 0, "blocked_7d": 0, "accounts": 1}
     frame = frame.with_columns(
         *(pl.col(c).fill_null(v) for c, v in {**filled, **zero}.items()),
@@ -139,25 +141,28 @@ def _scores(session: Session, as_of: date) -> pl.DataFrame:
 
 
 def _signals(session: Session, as_of: date) -> pl.DataFrame:
-    """The newest multi-lending answer known on the day; no hit stays unknown, it is not zero."""
-    newest = (
-        sa.select(ExternalSignal.customer_id, sa.func.max(ExternalSignal.snapshot_on).label("on"))
-        .where(ExternalSignal.received_on <= as_of)
-        .group_by(ExternalSignal.customer_id)
-        .subquery()
-    )
-    field = ExternalSignal.fields["ml_id_all_orgs_12m"].as_integer()
+    """The newest multi-lending answer in force on the day; only a hit has counts, no other status is zero."""
+    open_cases = sa.select(Case.customer_id).where(Case.closed_on.is_(None)).subquery()
+    answer = newest_answers(answers_as_of(as_of, key=KeyType.ID, wanted=open_cases))
+    orgs = answer.c.fields["ml_id_all_orgs_12m"].as_string()
     rows = bulk.read(
         session,
-        sa.select(ExternalSignal.customer_id, field.label("ml_orgs_12m"))
-        .join(
-            newest,
-            sa.and_(newest.c.customer_id == ExternalSignal.customer_id, newest.c.on == ExternalSignal.snapshot_on),
-        )
-        .where(ExternalSignal.hit_status == "hit"),
-        {"customer_id": _I, "ml_orgs_12m": _I},
+        sa.select(answer.c.customer_id, answer.c.hit_status.label("ml_hit_status"), orgs.label("ml_orgs_12m")),
+        {"customer_id": _I, "ml_hit_status": _S, "ml_orgs_12m": _S},
     )
-    return rows.group_by("customer_id").agg(pl.max("ml_orgs_12m"))
+    return rows.with_columns(pl.col("ml_orgs_12m").cast(_I, strict=False))
+
+
+def _lists(session: Session, as_of: date) -> pl.DataFrame:
+    """The gravest confirmed hit on a special list or in a court's register."""
+    hits = hits_as_of(as_of)
+    return bulk.read(
+        session,
+        sa.select(hits.c.customer_id, sa.func.max(hits.c.severity).label("worst_list_severity"))
+        .where(hits.c.is_confirmed)
+        .group_by(hits.c.customer_id),
+        {"customer_id": _I, "worst_list_severity": _I},
+    )
 
 
 def _points(session: Session) -> pl.DataFrame:

@@ -20,17 +20,18 @@ from collections_app.db.tables import (
     ContactAttempt,
     Customer,
     Episode,
-    ExternalSignal,
     FeedBatch,
     Payment,
     Promise,
     TrainingLabel,
 )
+from collections_app.domain.multi_lending import KeyType
 from collections_app.domain.outcomes import OUTCOMES, Disposition, Outcome
 from collections_app.domain.promises import PromiseStatus
 from collections_app.queries.as_of import on_days, standing_spans
+from collections_app.queries.signals import answers_as_of
 from models.months import DAYS_PER_MONTH
-from models.schema import FRAMES, SIGNAL_FIELDS, RawFrames, empty_frame
+from models.schema import FRAMES, SIGNAL_FIELDS, RawFrames
 
 Rows = sa.Select[*tuple[Any, ...]]
 
@@ -107,23 +108,15 @@ def _payments(wanted: sa.Table, as_of: date) -> Rows:
 
 
 def _signals(session: Session, wanted: sa.Table, as_of: date) -> pl.DataFrame:
-    owners = sa.select(Account.customer_id).join(wanted, wanted.c.account_id == Account.id)
+    """Read the answers in force by identity number: counts by mobile overlap with them and are never mixed in."""
+    owners = sa.select(Account.customer_id).join(wanted, wanted.c.account_id == Account.id).distinct().subquery()
+    answers = answers_as_of(as_of, key=KeyType.ID, wanted=owners)
     plain = ("customer_id", "provider", "snapshot_on", "received_on", "hit_status")
-    statement = sa.select(*(getattr(ExternalSignal, c) for c in plain), ExternalSignal.fields).where(
-        ExternalSignal.customer_id.in_(owners), ExternalSignal.snapshot_on <= as_of,
-        ExternalSignal.received_on <= as_of, ExternalSignal.snapshot_on > as_of - _YEAR,
-    )  # fmt: skip
-    rows = session.execute(statement).fetchall()
-    if not rows:
-        return empty_frame("signals")
-    counts = {name: [_number(row[-1].get(name)) for row in rows] for name in SIGNAL_FIELDS}
-    columns = {name: [row[i] for row in rows] for i, name in enumerate(plain)}
-    return pl.DataFrame(columns | counts, schema=dict(FRAMES["signals"]))
-
-
-def _number(value: Any) -> float | None:
-    """Read a count; a vendor that sends something else told us nothing."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    # As text: a vendor that sends something else than a number told us nothing.
+    counts = [answers.c.fields[name].as_string().label(name) for name in SIGNAL_FIELDS]
+    statement = sa.select(*(answers.c[c] for c in plain), *counts)
+    schema = {c: FRAMES["signals"][c] for c in plain} | dict.fromkeys(SIGNAL_FIELDS, pl.String)
+    return bulk.read(session, statement, schema).with_columns(pl.col(SIGNAL_FIELDS).cast(pl.Float64, strict=False))
 
 
 def _attempts(session: Session, wanted: sa.Table, midnight: datetime) -> pl.DataFrame:

@@ -226,7 +226,8 @@ class _Counted:
         """Return the positions of the newest event of each point and institution among those inside."""
         positions = np.arange(self.who.size) if inside is None else np.flatnonzero(inside)
         who = self.who[positions]
-        return positions[np.append(who.size > 0, who[1:] != who[:-1])[: who.size]]
+        chosen: Ints = positions[np.append(who.size > 0, who[1:] != who[:-1])[: who.size]]
+        return chosen
 
 
 def with_derived(counted: pl.DataFrame, rules: LendingRules) -> pl.DataFrame:

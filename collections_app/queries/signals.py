@@ -32,12 +32,17 @@ from strategies.signals import lending_rules, list_rules
 
 
 def answers_as_of(
-    on: date, *, known_on: date | None = None, product: str | None = PRODUCT, wanted: sa.FromClause | None = None
+    on: date,
+    *,
+    known_on: date | None = None,
+    product: str | None = PRODUCT,
+    key: KeyType | None = None,
+    wanted: sa.FromClause | None = None,
 ) -> sa.Subquery:
     """Return the answers in force on a day as known on ``known_on`` (default: that day): the columns of the table.
 
-    One row per customer, provider, product, key and snapshot: its newest version. ``product`` None = of all
-    products; ``wanted`` limits the customers by a ``customer_id`` column.
+    One row per customer, provider, product, key and snapshot: its newest version. ``product`` and ``key``
+    None = of all; ``wanted`` limits the customers by a ``customer_id`` column.
     """
     answer = table_of(ExternalSignal)
     version = sa.func.row_number().over(
@@ -52,6 +57,8 @@ def answers_as_of(
     )
     if product is not None:
         statement = statement.where(answer.c.product == product)
+    if key is not None:
+        statement = statement.where(answer.c.key_type == key.value)
     if wanted is not None:
         statement = statement.where(answer.c.customer_id.in_(sa.select(wanted.c.customer_id)))
     newest = statement.subquery()
