@@ -28,7 +28,8 @@ SETTLED = "settled"
 
 @dataclass(frozen=True)
 class Instalment:
-    """One due amount by component. ``payable_after``: the end of the cycle whose statement asks for it."""
+    """One due amount by component. ``payable_after``: the end of the cycle whose statement asks for it, or the day
+    before the plan that agreed it; an earlier payment covered what was due then."""
 
     key: tuple[int, int]  # schedule_version, seq
     kind: InstalmentKind
@@ -192,7 +193,7 @@ def allocate(account: Account, as_of: date) -> tuple[list[Line], dict[str, int]]
         else:
             name = f"waiver:{rule.name}" if payment.kind == "waiver" else rule.name
             for instalment, component in cells:
-                if instalment.kind in (InstalmentKind.MINIMUM, InstalmentKind.BALANCE) and (
+                if instalment.kind is not InstalmentKind.SCHEDULED and (
                     instalment.payable_after is not None and payment.value_on <= instalment.payable_after
                 ):
                     continue

@@ -106,7 +106,7 @@ def _slots(instalments: pl.DataFrame, waterfalls: tuple[Waterfall, ...]) -> Slot
         schema={"waterfall": pl.Int64, "kind": pl.String, "tier": pl.Int64, "by_rate": pl.Boolean},
     )
     due = pl.col("due_on").cast(pl.Int32).cast(pl.Int64).fill_null(NEVER)
-    is_asked_for = pl.col("kind").is_in([InstalmentKind.MINIMUM, InstalmentKind.BALANCE])
+    is_asked_for = pl.col("kind") != InstalmentKind.SCHEDULED
     after = pl.col("cycle_end_on").cast(pl.Int32).cast(pl.Int64).fill_null(-NEVER)
     laid = (
         instalments.join(tiers, on=["waterfall", "kind"], how="left")

@@ -32,7 +32,7 @@ ACCOUNTS: Schema = {
 }
 # The instalments in force: of the account's schedule version, and of its plan. due_on is already rolled (it may
 # be null for kind "balance"). Key: account_id, schedule_version, seq. cycle_end_on: what a statement asks for
-# (kinds minimum and balance) can be covered only by payments after it; null = by any.
+# (kinds minimum and balance) or a plan agrees (kind plan) can be covered only by payments after it; null = by any.
 INSTALMENTS: Schema = {
     "account_id": pl.Int64,
     "schedule_version": pl.Int64,
