@@ -12,11 +12,12 @@ import sqlalchemy as sa
 
 from collections_app.db import bulk
 from collections_app.db.base import table_of
-from collections_app.db.tables import Account, CaseEvent, Instalment, LedgerTask, Payment, PaymentPlan, PlanTerm
+from collections_app.db.tables import Account, CaseEvent, Instalment, Payment, PaymentPlan, PlanTerm
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.events import EventKind
 from collections_app.domain.plans import PlanKind, PlanStatus
 from collections_app.ledger.plan_verdicts import CASH, TERMS, verdicts
+from collections_app.services import ledger
 
 _BACK = ("reversal", "chargeback")
 _EVENTS = {
@@ -46,7 +47,7 @@ def review(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     _tell(uow, judged)
     _book_waivers(uow, judged, business_date)
     _take_waivers_back(uow, judged)
-    _restore_contracts(uow, judged)
+    _restore_contracts(uow, judged, business_date)
     _touch(uow, judged, business_date)
     is_over = judged.c.status != PlanStatus.ACTIVE.value
     uow.session.execute(
@@ -237,7 +238,7 @@ def _take_waivers_back(uow: UnitOfWork, judged: sa.Table) -> None:
     )  # fmt: skip
 
 
-def _restore_contracts(uow: UnitOfWork, judged: sa.Table) -> None:
+def _restore_contracts(uow: UnitOfWork, judged: sa.Table, business_date: date) -> None:
     """Let the contract's schedule hold again where a plan broke, unless the lender has sent a newer one."""
     uow.session.execute(
         sa.update(_account)
@@ -248,26 +249,18 @@ def _restore_contracts(uow: UnitOfWork, judged: sa.Table) -> None:
             judged.c.status == "broken",
             _account.c.schedule_version == _plan.c.plan_version,
         )
-        .values(schedule_version=_plan.c.contract_version)
+        .values(schedule_version=_plan.c.contract_version, schedule_since_on=business_date)
     )
 
 
 def _touch(uow: UnitOfWork, judged: sa.Table, business_date: date) -> None:
     """Ask for the accounts to be derived again; a waiver that was taken back counts from its own day."""
-    task = table_of(LedgerTask)
     today = sa.literal(business_date, sa.Date())
     earliest = sa.case((judged.c.was == "completed", sa.func.coalesce(_plan.c.ended_on, today)), else_=today)
-    rows = (
-        sa.select(_plan.c.account_id, sa.func.min(earliest).label("from_on"))
+    changed = (
+        sa.select(_plan.c.account_id, earliest.label("from_on"))
         .join(judged, judged.c.plan_id == _plan.c.id)
         .where(judged.c.was != judged.c.status)
-        .group_by(_plan.c.account_id)
         .subquery()
     )
-    uow.session.execute(
-        sa.update(task)
-        .where(task.c.account_id == rows.c.account_id, task.c.from_on > rows.c.from_on)
-        .values(from_on=rows.c.from_on)
-    )
-    missing = ~sa.exists().where(task.c.account_id == rows.c.account_id)
-    uow.session.execute(sa.insert(task).from_select(["account_id", "from_on"], sa.select(*rows.c).where(missing)))
+    ledger.touch(uow.session, changed)

@@ -60,7 +60,7 @@ def undo(uow: UnitOfWork, plan: PaymentPlan, account: Account, *, business_date:
             pause.until_on, pause.ended_by = business_date - timedelta(days=1), uow.actor.name
     moved_back = plan.plan_version is not None and account.schedule_version == plan.plan_version
     if moved_back and plan.contract_version is not None:
-        account.schedule_version = plan.contract_version
+        account.schedule_version, account.schedule_since_on = plan.contract_version, business_date
     if pauses or moved_back:
         touch_account(uow, account.id, from_on=business_date)
 
@@ -79,7 +79,7 @@ def _move_due_dates(uow: UnitOfWork, plan: PaymentPlan, account: Account, busine
     version = _next_version(uow.session, account)
     for row in rows:
         uow.session.add(_copy(row, version, due_on=moved[row.seq].due_on if row.due_on else None))
-    _take_over(plan, account, version)
+    _take_over(plan, account, version, business_date)
 
 
 def _start_afresh(uow: UnitOfWork, plan: PaymentPlan, account: Account, business_date: date) -> None:
@@ -101,12 +101,12 @@ def _start_afresh(uow: UnitOfWork, plan: PaymentPlan, account: Account, business
                 setattr(new, f"{component}_due_amount", contract[row.seq].due[component])
         session.add(new)
     session.add_all(_plan_row(account.id, version, due, before_on=business_date - timedelta(days=1)) for due in made)
-    _take_over(plan, account, version)
+    _take_over(plan, account, version, business_date)
 
 
-def _take_over(plan: PaymentPlan, account: Account, version: int) -> None:
+def _take_over(plan: PaymentPlan, account: Account, version: int, business_date: date) -> None:
     plan.plan_version, plan.contract_version = version, account.schedule_version
-    account.schedule_version = version
+    account.schedule_version, account.schedule_since_on = version, business_date
 
 
 def _in_force(session: Session, account: Account) -> Sequence[Instalment]:
@@ -138,11 +138,19 @@ def _dues(session: Session, account: Account, rows: Iterable[Instalment]) -> lis
         .group_by(PaymentAllocation.instalment_seq, PaymentAllocation.component)
     ):
         paid[seq][component] = int(amount)
-    return [
-        Due(row.seq, row.due_on, {c: getattr(row, f"{c}_due_amount") for c in COMPONENTS}, paid[row.seq])
-        for row in rows
-        if row.due_on is not None
-    ]
+    return [_due(row, row.due_on, paid[row.seq]) for row in rows if row.due_on is not None]
+
+
+def _due(row: Instalment, due_on: date, lines: dict[str, int]) -> Due:
+    dues = {c: getattr(row, f"{c}_due_amount") for c in COMPONENTS}
+    if sum(lines.values()) == row.paid_amount:
+        return Due(row.seq, due_on, dues, lines)
+    # Older payments keep the lines of the version that they paid: what was covered is laid out in the usual order.
+    paid, left = {}, row.paid_amount
+    for component in COMPONENTS:
+        paid[component] = min(left, dues[component])
+        left -= paid[component]
+    return Due(row.seq, due_on, dues, paid)
 
 
 _COPIED = ("kind", "cycle_start_on", "cycle_end_on", "contract_due_on", "rate",

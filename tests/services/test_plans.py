@@ -312,7 +312,8 @@ def schedule(desk: Desk, *, payments: bool = True) -> None:
             uow.session.add(
                 t.Instalment(
                     account_id=account.id, schedule_version=3, seq=seq, due_on=on, contract_due_on=on,
-                    interest_due_amount=2_000, principal_due_amount=8_000, paid_amount=6_000 if seq == 1 else 0,
+                    interest_due_amount=2_000, principal_due_amount=8_000,
+                    paid_amount=6_000 if payments and seq == 1 else 0,
                 )
             )  # fmt: skip
         uow.session.flush()
