@@ -1,7 +1,9 @@
 """A lender's file, or a manifest of files, into the ledger: whole or not at all, twice is once."""
 
+import hashlib
 import time
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,38 +13,48 @@ import sqlalchemy as sa
 
 from collections_app.db import bulk
 from collections_app.db.base import table_of
-from collections_app.db.tables import FeedBatch, QuarantinedRow
+from collections_app.db.copying import references_checked_at_end
+from collections_app.db.tables import Account, AccountStanding, FeedBatch, Instalment, Payment, QuarantinedRow
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.errors import InvalidInput
 from collections_app.domain.permissions import Permission
-from collections_app.intake.feed import (
-    ManifestFile,
-    ParsedFile,
-    check_against,
-    parse_file,
-    read_manifest,
-)
+from collections_app.intake.entities import ENTITIES
+from collections_app.intake.feed import Chunk, FeedFile, ManifestFile, check_against, open_file, read_manifest
 from collections_app.intake.mapping import Mapping
-from collections_app.intake.reading import LINE, Reject
+from collections_app.intake.rows import Reject
 from collections_app.services import ledger
-from strategies.parameters import bucket_bands
+from collections_app.services.loading import Counts, Known, Load, accounts, write_frame
 
 # A batch with a larger share of refused rows is refused whole (domain brief §8.0).
 REJECT_LIMIT = 0.005
+# Reasons that a refusal names; the others are counted.
+_TOLD_REASONS = 5
+# Batches that may tell of accounts: their own file, or one that makes several entities.
+_ACCOUNT_FILES = ("accounts", "flat")
+# First loads into these tables check their references once for all rows.
+_FIRST_LOADS: dict[str, tuple[type[Any], ...]] = {
+    "accounts": (Account, AccountStanding),
+    "instalments": (Instalment,),
+    "payments": (Payment,),
+}
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import did. ``dpd_mismatches``: accounts whose source counts other days past due than we do."""
+    """What an import did, in rows. ``late``: rows that corrected an earlier time; ``absent``: open accounts that a
+    full file did not name; ``dpd_mismatches``: of ``dpd_compared`` accounts those whose source counts other days."""
 
     rows: int = 0
     accepted: int = 0
     quarantined: int = 0
     unchanged: int = 0
+    late: int = 0
+    absent: int = 0
     accounts_new: int = 0
     accounts_updated: int = 0
     episodes_opened: int = 0
     episodes_cured: int = 0
+    dpd_compared: int = 0
     dpd_mismatches: int = 0
     seconds: float = 0.0
 
@@ -56,153 +68,215 @@ class ImportResult:
         return ImportResult(**{k: mine[k] + theirs[k] for k in mine})
 
 
+@dataclass
+class Reading:
+    """A file on its way in: what was written of it and what was refused."""
+
+    counts: Counts = field(default_factory=Counts)
+    accounts: Counts = field(default_factory=Counts)
+    rejects: list[Reject] = field(default_factory=list)
+    refused: int = 0
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Who delivers, for which day, by which mapping; what part of the rows may be refused."""
+
+    source: str
+    mapping: Mapping
+    business_date: date
+    reject_limit: float
+    corrects_id: int | None = None
+
+
 def import_file(
     uow: UnitOfWork, *, path: Path, mapping: Mapping, business_date: date, reject_limit: float = REJECT_LIMIT
 ) -> ImportResult:
-    """Import a data file or a manifest.json for a business date. Raise InvalidInput and load nothing on refusal."""
+    """Import a data file or a manifest.json for a business date. Raise InvalidInput and load nothing on refusal.
+
+    All files of a manifest are one transaction, the caller's: killed at any moment it leaves nothing, and the same
+    call again does the whole. What was imported already (by digest) is skipped. Imports of one source queue.
+    """
     uow.actor.require(Permission.FEED_IMPORT)
     started = time.perf_counter()
     if path.name.endswith("manifest.json"):
-        source, files = read_manifest(path, business_date)
-        result = ImportResult()
-        for promised in files:
-            step = _import_one(
-                uow, promised.path, mapping, business_date, source or mapping.source, reject_limit, promised
-            )
-            result = result.plus(step)
+        manifest = read_manifest(path, business_date)
+        delivery = Delivery(manifest.source or mapping.source, mapping, business_date, reject_limit)
+        result = _import_all(uow, delivery, manifest.files)
     else:
-        result = _import_one(uow, path, mapping, business_date, mapping.source, reject_limit, None)
+        delivery = Delivery(mapping.source, mapping, business_date, reject_limit)
+        result = _import_all(uow, delivery, (path,))
     return ImportResult(**{**asdict(result), "seconds": round(time.perf_counter() - started, 3)})
 
 
-def _import_one(
-    uow: UnitOfWork,
-    path: Path,
-    mapping: Mapping,
-    business_date: date,
-    source: str,
-    reject_limit: float,
-    promised: ManifestFile | None,
-) -> ImportResult:
-    parsed = parse_file(
+def _import_all(uow: UnitOfWork, delivery: Delivery, files: tuple[ManifestFile | Path, ...]) -> ImportResult:
+    queue_up(uow, delivery.source)
+    known = Known(uow.session, delivery.source)
+    result = ImportResult()
+    with known.copier:
+        last: FeedBatch | None = None
+        skipped = False
+        for promised in files:
+            batch, counted = import_one(uow, delivery, known, promised)
+            result = result.plus(counted)
+            if batch is not None and batch.entity in _ACCOUNT_FILES:
+                last = batch
+            skipped |= batch is None
+        # Who is absent can be told only by a delivery that was read whole.
+        if last is not None and last.mode == "full" and not skipped:
+            load = Load(uow, known, delivery.mapping, delivery.business_date, last.id)
+            last.absent = accounts.absent(load)
+            result = result.plus(ImportResult(absent=last.absent))
+    if last is not None:
+        opened, cured = ledger.refresh_episodes(
+            uow.session, business_date=delivery.business_date, source=delivery.source
+        )
+        result = result.plus(ImportResult(episodes_opened=opened, episodes_cured=cured))
+    return result
+
+
+def reconcile(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
+    """Compare what each source that delivered for a day counts as days past due with the derived ledger (§8.0).
+
+    To be called once the ledger stands at that day. Every open account counts of which the source ever told a
+    count: what a delta does not name is as it was. The figures are written on the source's last batch of the day.
+    """
+    uow.actor.require(Permission.FEED_IMPORT)
+    batch, account = table_of(FeedBatch), table_of(Account)
+    last = sa.select(sa.func.max(batch.c.id)).where(
+        batch.c.business_date == business_date, batch.c.entity.in_(_ACCOUNT_FILES)
+    )
+    compared = mismatches = 0
+    for row in uow.session.scalars(sa.select(FeedBatch).where(FeedBatch.id.in_(last.group_by(batch.c.source)))):
+        counted = sa.select(sa.func.count()).where(
+            account.c.source == row.source, account.c.dpd_source.is_not(None), account.c.status.in_(accounts.OPEN)
+        )
+        row.dpd_compared = uow.session.scalar(counted) or 0
+        row.dpd_mismatches = uow.session.scalar(counted.where(account.c.dpd != account.c.dpd_source)) or 0
+        compared, mismatches = compared + row.dpd_compared, mismatches + row.dpd_mismatches
+    return {"compared": compared, "mismatches": mismatches}
+
+
+def queue_up(uow: UnitOfWork, source: str) -> None:
+    """Wait until no other import of the source is under way. SQLite has one writer at a time anyway."""
+    if uow.database.is_postgresql:
+        key = int.from_bytes(hashlib.blake2b(f"intake {source}".encode(), digest_size=8).digest(), "big", signed=True)
+        uow.session.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+
+def import_one(
+    uow: UnitOfWork, delivery: Delivery, known: Known, what: ManifestFile | Path, *, entity: str | None = None
+) -> tuple[FeedBatch | None, ImportResult]:
+    """Read one file to its end and write it; return its batch (None: it had been imported) and the figures."""
+    promised = what if isinstance(what, ManifestFile) else None
+    path = what.path if isinstance(what, ManifestFile) else what
+    file = open_file(
         path,
-        mapping,
-        business_date,
-        entity=promised.entity if promised else None,
+        delivery.mapping,
+        delivery.business_date,
+        entity=promised.entity if promised else entity,
         totals_of=promised.sums if promised else (),
     )
-    if promised is not None:
-        check_against(promised, parsed)
-    before = uow.session.scalar(
+    if promised and file.sha256 != promised.sha256:
+        check_against(promised, file)
+    before = _imported_before(uow, delivery, file)
+    if before is not None:
+        return None, ImportResult(
+            rows=before.rows, accepted=before.accepted, quarantined=before.quarantined, unchanged=before.accepted
+        )
+    mode = promised.mode if promised else "full" if "_full" in path.name else "delta"
+    batch = _open_batch(uow, delivery, file, mode)
+    known.next_file()
+    load = Load(uow, known, delivery.mapping, delivery.business_date, batch.id, mode)
+    read = _write(load, file, delivery.reject_limit, promised)
+    if promised:
+        check_against(promised, file, amount_columns=file.amount_columns)
+    if read.refused > delivery.reject_limit * file.rows:
+        raise InvalidInput(_explain(file, read, delivery.reject_limit), code="too_many_rejects")
+    known.copier.drain()
+    batch.rows, batch.accepted, batch.quarantined = file.rows, file.rows - read.refused, read.refused
+    batch.unchanged = read.counts.unchanged
+    batch.dpd_compared, batch.dpd_mismatches = read.counts.dpd_compared, read.counts.dpd_mismatches
+    quarantine(uow, batch.corrects_id or batch.id, read.rejects)
+    result = ImportResult(
+        rows=batch.rows,
+        accepted=batch.accepted,
+        quarantined=batch.quarantined,
+        unchanged=batch.unchanged,
+        late=read.counts.late,
+        accounts_new=read.accounts.new,
+        accounts_updated=read.accounts.changed,
+        dpd_compared=batch.dpd_compared,
+        dpd_mismatches=batch.dpd_mismatches,
+    )
+    return batch, result
+
+
+def _imported_before(uow: UnitOfWork, delivery: Delivery, file: FeedFile) -> FeedBatch | None:
+    return uow.session.scalar(
         sa.select(FeedBatch).where(
-            FeedBatch.source == source,
-            FeedBatch.entity == parsed.entity,
-            FeedBatch.sha256 == parsed.sha256,
-            FeedBatch.business_date == business_date,
+            FeedBatch.source == delivery.source,
+            FeedBatch.entity == file.entity,
+            FeedBatch.sha256 == file.sha256,
+            FeedBatch.business_date == delivery.business_date,
         )
     )
-    if before is not None:
-        return ImportResult(
-            rows=before.rows,
-            accepted=before.accepted,
-            quarantined=before.quarantined,
-            unchanged=before.accepted,
-        )
-    frames, rejects = _refuse_orphans(uow, parsed, source)
-    refused = {r.line for r in rejects}
-    if len(refused) > reject_limit * parsed.rows:
-        raise InvalidInput(_explain(parsed, rejects, reject_limit), code="too_many_rejects")
-    accepted = parsed.rows - len(refused)
+
+
+def _open_batch(uow: UnitOfWork, delivery: Delivery, file: FeedFile, mode: str) -> FeedBatch:
     batch = FeedBatch(
-        source=source,
-        entity=parsed.entity,
-        mapping=mapping.name,
-        mapping_version=mapping.version,
-        business_date=business_date,
-        file_name=path.name,
-        sha256=parsed.sha256,
-        rows=parsed.rows,
-        accepted=accepted,
-        quarantined=len(refused),
+        source=delivery.source,
+        entity=file.entity,
+        mapping=delivery.mapping.name,
+        mapping_version=delivery.mapping.version,
+        mode=mode,
+        business_date=delivery.business_date,
+        file_name=file.path.name,
+        sha256=file.sha256,
+        rows=0,
+        accepted=0,
+        quarantined=0,
         unchanged=0,
+        corrects_id=delivery.corrects_id,
         imported_at=uow.now,
     )
     uow.session.add(batch)
     uow.session.flush()  # the rows below carry the batch's id
-    _quarantine(uow, batch.id, rejects)
-    result = _write(uow, frames, mapping, source, business_date, batch.id)
-    unchanged = max(0, accepted - result.accounts_new - result.accounts_updated) if "accounts" in frames else 0
-    batch.unchanged = unchanged
-    return result.plus(ImportResult(rows=parsed.rows, accepted=accepted, quarantined=len(refused), unchanged=unchanged))
+    return batch
 
 
-def _write(
-    uow: UnitOfWork,
-    frames: dict[str, pl.DataFrame],
-    mapping: Mapping,
-    source: str,
-    business_date: date,
-    batch_id: int,
-) -> ImportResult:
-    session = uow.session
-    result = ImportResult()
-    if "customers" in frames:
-        ledger.write_customers(session, frames["customers"].drop(LINE), source=source)
-    if "accounts" in frames:
-        book = ledger.delinquency(
-            frames["accounts"].drop(LINE), bands=bucket_bands(mapping.bucket_table), as_of=business_date
-        )
-        new, updated = ledger.write_accounts(
-            session,
-            book,
-            source=source,
-            bucket_table=mapping.bucket_table,
-            business_date=business_date,
-            batch_id=batch_id,
-            now=uow.now,
-        )
-        opened, cured = ledger.refresh_episodes(session, business_date=business_date, source=source)
-        wrong = book.filter(pl.col("dpd_source").is_not_null() & (pl.col("dpd_source") != pl.col("dpd"))).height
-        result = ImportResult(
-            accounts_new=new,
-            accounts_updated=updated,
-            episodes_opened=opened,
-            episodes_cured=cured,
-            dpd_mismatches=wrong,
-        )
-    if "contact_points" in frames:
-        ledger.write_contact_points(session, frames["contact_points"].drop(LINE), source=source)
-    if "cycles" in frames:
-        ledger.write_cycles(session, frames["cycles"].drop(LINE), source=source)
-    if "payments" in frames:
-        ledger.write_payments(session, frames["payments"].drop(LINE), source=source, batch_id=batch_id)
-    if "signals" in frames:
-        ledger.write_signals(session, frames["signals"].drop(LINE), source=source, business_date=business_date)
-    if "labels" in frames:
-        ledger.write_labels(
-            session, frames["labels"].drop(LINE), source=source, business_date=business_date, now=uow.now
-        )
-    return result
+def _write(load: Load, file: FeedFile, limit: float, promised: ManifestFile | None) -> Reading:
+    read = Reading()
+    with ExitStack() as stack:
+        tables = [table_of(t) for t in _FIRST_LOADS.get(file.entity, ())]
+        if tables and not load.session.scalar(sa.select(sa.exists(sa.select(sa.literal(1)).select_from(tables[0])))):
+            stack.enter_context(references_checked_at_end(load.session, *tables))
+        chunks = file.chunks()
+        for chunk in chunks:
+            _write_chunk(load, chunk, read)
+            if promised and read.refused > limit * promised.rows:
+                # It will be refused whole: the rest is read for its count and reasons only.
+                for rest in chunks:
+                    read.refused += rest.refused_rows
+                break
+        load.known.copier.drain()
+    return read
 
 
-def _refuse_orphans(uow: UnitOfWork, parsed: ParsedFile, source: str) -> tuple[dict[str, pl.DataFrame], list[Reject]]:
-    """Refuse rows that name a customer or account which neither this file nor the ledger knows."""
-    rejects = list(parsed.rejects)
-    frames = dict(parsed.frames)
-    for name, frame in parsed.frames.items():
-        column = "account_ref" if name in ("payments", "cycles", "labels") else "customer_ref"
-        if name in ("customers",) or column.removesuffix("_ref") + "s" in parsed.frames or frame.is_empty():
-            continue
-        unknown = ledger.unknown_refs(uow.session, frame, source=source, column=column)
-        if unknown:
-            bad = pl.col(column).is_in(list(unknown))
-            noun = column.removesuffix("_ref")
-            rejects += [Reject(line, column, f"names an unknown {noun}") for line in frame.filter(bad)[LINE]]
-            frames[name] = frame.filter(~bad)
-    return frames, rejects
+def _write_chunk(load: Load, chunk: Chunk, read: Reading) -> None:
+    rejects = list(chunk.rejects)
+    for entity in (e for e in ENTITIES if e in chunk.frames):
+        counts = write_frame(load, entity, chunk.frames[entity])
+        rejects += counts.rejects
+        read.counts = read.counts.plus(counts)
+        if entity == "accounts":
+            read.accounts = read.accounts.plus(counts)
+    read.refused += len({r.line for r in rejects})
+    read.rejects += rejects
 
 
-def _quarantine(uow: UnitOfWork, batch_id: int, rejects: list[Reject]) -> None:
+def quarantine(uow: UnitOfWork, batch_id: int, rejects: list[Reject]) -> None:
+    """Keep refused rows: where and why, the value itself as a digest only."""
     rows = [(batch_id, r.line, r.column[:128], r.reason[:300], r.value_digest) for r in rejects]
     schema = {
         "batch_id": pl.Int64,
@@ -214,11 +288,11 @@ def _quarantine(uow: UnitOfWork, batch_id: int, rejects: list[Reject]) -> None:
     bulk.insert(uow.session, table_of(QuarantinedRow), pl.DataFrame(rows, schema=schema, orient="row"))
 
 
-def _explain(parsed: ParsedFile, rejects: list[Reject], limit: float) -> str:
-    first = "; ".join(f"line {r.line}, column {r.column!r} {r.reason}" for r in rejects[:5])
-    refused = len({r.line for r in rejects})
-    more = f" and {len(rejects) - 5} more" if len(rejects) > 5 else ""
+def _explain(file: FeedFile, read: Reading, limit: float) -> str:
+    told = sorted(read.rejects, key=lambda r: (r.line, r.column))[:_TOLD_REASONS]
+    first = "; ".join(f"line {r.line}, column {r.column!r} {r.reason}" for r in told)
+    more = f" and {len(read.rejects) - len(told)} more" if len(read.rejects) > len(told) else ""
     return (
-        f"{parsed.path}: {refused} of {parsed.rows} rows refused, more than {limit:.1%} allowed; "
+        f"{file.path}: {read.refused} of {file.rows} rows refused, more than {limit:.1%} allowed; "
         f"nothing was loaded. {first}{more}"
     )

@@ -1,0 +1,241 @@
+"""Accounts by difference: only what is new or changed reaches the database; what was told before stays readable.
+
+The held references with their hashes are read once; each told row is then new (copied straight into its table),
+changed (the version it replaces goes to ``account_history``), late (it speaks of an earlier time than what is held:
+it goes to ``account_history`` itself) or unchanged (nothing is sent).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from collections_app.db import bulk
+from collections_app.db.base import table_of
+from collections_app.db.tables import Account, AccountHistory, AccountStanding, Customer
+from collections_app.queries.as_of import SPANS, standings_as_of
+from collections_app.services import ledger, standings
+from collections_app.services.loading.known import INSTANT, Counts, Load, completed
+from collections_app.services.loading.terms import TERMS, row_hash, stood
+
+_VERSION = (*TERMS, "valid_from", "recorded_at", "row_hash")
+_HELD = ("account_id", "row_hash", "valid_from", "basis", "status", "dpd", "as_of_on", "schedule_version")
+_STATE = ("dpd", "is_ageing", "arrears_amount", "balance_amount", "limit_amount", "status")
+_OWN = ("oldest_unpaid_due_on", "dpd", "bucket", "arrears_amount")
+OPEN = ("active", "legal", "forborne")
+
+
+def write(load: Load, frame: pl.DataFrame) -> Counts:
+    """Write told accounts (columns of intake entity ``accounts`` and ``_line``); return what was new or changed."""
+    told = completed(load.since(frame), TERMS)
+    if load.mapping.profile:
+        told = told.with_columns(pl.col("profile").fill_null(load.mapping.profile))
+    told = told.with_columns(row_hash(told))
+    told = stood(told, bucket_table=load.mapping.bucket_table, as_of=load.business_date)
+    if load.mode == "full":
+        load.known.named.append(told["account_ref"])
+    if load.known.accounts.is_empty():
+        fresh, held = told, None
+    else:
+        named = load.known.accounts.join(told.select("account_ref"), on="account_ref", how="semi")
+        both = told.join(named.select("account_ref", *(pl.col(c).alias(f"held_{c}") for c in _HELD)),
+                         on="account_ref", how="left", maintain_order="left")  # fmt: skip
+        fresh = both.filter(pl.col("held_account_id").is_null())
+        held = both.filter(pl.col("held_account_id").is_not_null())
+    owned, orphans = load.of_customers(fresh)
+    _add(load, owned)
+    counts = Counts(new=owned.height, rejects=tuple(orphans)).plus(_compared(load, told, held))
+    return counts if held is None or held.is_empty() else counts.plus(_again(load, held))
+
+
+def _add(load: Load, fresh: pl.DataFrame) -> None:
+    """Copy accounts that are new straight into their table, each with its first standing."""
+    if fresh.is_empty():
+        return
+    # In order of the key, so that the index grows at its end.
+    fresh = fresh.sort("account_ref")
+    account = table_of(Account)
+    fresh = fresh.with_columns(bulk.next_ids(load.session, account, fresh.height).alias("account_id"))
+    written = {"id": "account_id", **{c: c for c in ("account_ref", "customer_id", *TERMS, *_OWN)}}
+    row = fresh.select(
+        *(pl.col(name).alias(column) for column, name in written.items()),
+        pl.col("valid_from"),
+        pl.lit(load.now, INSTANT).alias("recorded_at"),
+        pl.col("row_hash"),
+        pl.lit(load.source).alias("source"),
+        pl.lit(load.mapping.bucket_table).alias("bucket_table"),
+        pl.lit(load.business_date).alias("as_of_on"),
+    )
+    # Columns in which nothing is told need not travel.
+    load.known.copier.add(account, row.select(c.name for c in row.iter_columns() if c.null_count() < row.height))
+    load.known.copier.add(
+        table_of(AccountStanding),
+        fresh.select(
+            "account_id",
+            pl.lit(load.business_date).alias("from_on"),
+            pl.lit(load.now, INSTANT).alias("known_from"),
+            pl.lit(load.batch_id).alias("batch_id"),
+            *_STATE,
+        ),
+    )
+    load.known.add_accounts(
+        fresh.with_columns(
+            pl.lit("source").alias("basis"), pl.lit(load.business_date).alias("as_of_on"),
+            pl.lit(0).alias("schedule_version"),
+        )
+    )  # fmt: skip
+
+
+def _again(load: Load, held: pl.DataFrame) -> Counts:
+    """Write what differs of accounts that are held already."""
+    same = pl.col("row_hash") == pl.col("held_row_hash")
+    late = pl.col("valid_from") < pl.col("held_valid_from")
+    # A bare count that stands still is news: the days went by and it did not grow.
+    bare = pl.col("due_source_on").is_null() & (pl.col("dpd_source") > 0) & (pl.col("held_basis") == "source")
+    stale = pl.col("held_as_of_on") < pl.lit(load.business_date)
+    earlier = held.filter(late)
+    changed = held.filter(~late & ~same)
+    retold = held.filter(~late & same & bare & stale)
+    if not earlier.is_empty() or not changed.is_empty() or not retold.is_empty():
+        load.known.copier.drain()
+    added = _add_late(load, earlier) if not earlier.is_empty() else 0
+    changed, orphans = load.of_customers(changed)
+    news = pl.concat([changed, retold], how="diagonal_relaxed")
+    if not news.is_empty():
+        _replace(load, news, replaced=changed["held_account_id"])
+    _derive_again(load, pl.concat([news, earlier], how="diagonal_relaxed"))
+    if not news.is_empty():
+        load.known.changed_in_place()
+    unchanged = held.height - added - changed.height - len(orphans)
+    return Counts(changed=changed.height, unchanged=unchanged, late=added, rejects=tuple(orphans))
+
+
+def _staged(load: Load, frame: pl.DataFrame, *more: str) -> sa.Table:
+    picked = frame.select(pl.col("held_account_id").alias("account_id"), *TERMS, "valid_from", "row_hash", *more)
+    return bulk.stage(load.session, "staged_account", picked, index=("account_id",))
+
+
+def _terms(load: Load, staged: sa.Table) -> dict[str, Any]:
+    columns: dict[str, Any] = {c: staged.c[c] for c in (*TERMS, "valid_from", "row_hash")}
+    columns["itemization"] = bulk.as_json(load.session, staged.c.itemization)
+    columns["recorded_at"] = sa.literal(load.now, table_of(Account).c.recorded_at.type)
+    return columns
+
+
+def _add_late(load: Load, earlier: pl.DataFrame) -> int:
+    """Keep what is told of an earlier time beside what is held; the same word twice is one row."""
+    history = table_of(AccountHistory)
+    staged = _staged(load, earlier)
+    known = sa.exists().where(
+        history.c.account_id == staged.c.account_id,
+        history.c.valid_from == staged.c.valid_from,
+        history.c.row_hash == staged.c.row_hash,
+    )
+    columns = {"account_id": staged.c.account_id, **_terms(load, staged)}
+    return bulk.affected(
+        load.session,
+        sa.insert(history).from_select(
+            list(columns), sa.select(*(e.label(n) for n, e in columns.items())).select_from(staged).where(~known)
+        ),
+    )
+
+
+def _replace(load: Load, news: pl.DataFrame, *, replaced: pl.Series) -> None:
+    """Put new versions in place of the held ones, which go to history, and write how the accounts then stand."""
+    session, account, history = load.session, table_of(Account), table_of(AccountHistory)
+    news = news.with_columns(pl.col("held_account_id").is_in(replaced.implode()).alias("is_version"))
+    staged = _staged(load, news, *_OWN, "customer_id", "is_version")
+    old = {"account_id": account.c.id, **{c: account.c[c] for c in _VERSION}}
+    versions = sa.select(*(e.label(n) for n, e in old.items())).join(staged, staged.c.account_id == account.c.id)
+    session.execute(sa.insert(history).from_select(list(old), versions.where(staged.c.is_version)))
+    here = account.c.id == staged.c.account_id
+    told = {**_terms(load, staged), "customer_id": staged.c.customer_id}
+    session.execute(sa.update(account).where(here, staged.c.is_version).values(told))
+    own: dict[str, Any] = {c: staged.c[c] for c in _OWN}
+    own |= {"as_of_on": sa.literal(load.business_date, sa.Date()), "bucket_table": load.mapping.bucket_table}
+    session.execute(sa.update(account).where(here, account.c.basis == "source").values(own))
+    _stand(load, staged)
+
+
+def _stand(load: Load, staged: sa.Table) -> None:
+    """Write a new standing of staged accounts where more than time has passed since the last one."""
+    account, before = table_of(Account), standings_as_of(load.business_date)
+    told = ("dpd", "arrears_amount", "balance_amount", "limit_amount", "status")
+    news = (
+        sa.select(
+            account.c.id.label("account_id"),
+            sa.literal(load.business_date, sa.Date()).label("from_on"),
+            (account.c.dpd >= 1).label("is_ageing"),
+            *(account.c[c] for c in told),
+        )
+        .select_from(staged)
+        .join(account, account.c.id == staged.c.account_id)
+        .outerjoin(before, before.c.account_id == account.c.id)
+        .where(account.c.basis == "source", sa.or_(*(before.c[c].is_distinct_from(account.c[c]) for c in told)))
+    )
+    spans = bulk.stage(load.session, "staged_standing", bulk.read(load.session, news, SPANS), index=("account_id",))
+    standings.write(load.session, spans, now=load.now, batch_id=load.batch_id)
+
+
+def _derive_again(load: Load, told: pl.DataFrame) -> None:
+    """With a schedule DPD are ours: other terms, balances or statuses wait to be derived from since when they hold."""
+    scheduled = told.filter(pl.col("held_basis") == "schedule")
+    if scheduled.is_empty():
+        return
+    since = scheduled.select(
+        pl.col("held_account_id").alias("account_id"), pl.col("valid_from").dt.date().alias("from_on")
+    )
+    ledger.touch(load.session, bulk.stage(load.session, "staged_touch", since))
+
+
+def _compared(load: Load, told: pl.DataFrame, held: pl.DataFrame | None) -> Counts:
+    """Reconcile the source's own days past due with ours (tolerance: none). Those of schedules are derived later."""
+    counted = told.filter(pl.col("dpd_source").is_not_null())
+    if held is not None:
+        scheduled = held.filter(pl.col("held_basis") == "schedule")
+        counted = counted.join(scheduled.select("account_ref"), on="account_ref", how="anti")
+    wrong = counted.filter(pl.col("dpd_source") != pl.col("dpd")).height
+    return Counts(dpd_compared=counted.height, dpd_mismatches=wrong)
+
+
+def absent(load: Load) -> int:
+    """Return how many open accounts of the source no full file of this import named; cure them if the mapping says so.
+
+    Cured: nothing is overdue any more as of the business date, told by the source's silence (domain brief §8.0).
+    """
+    named = pl.concat(load.known.named) if load.known.named else pl.Series("account_ref", [], pl.String)
+    missing = load.known.accounts.filter(pl.col("status").is_in(OPEN)).join(
+        named.to_frame("account_ref"), on="account_ref", how="anti"
+    )
+    load.known.named.clear()
+    if load.mapping.absent == "cured" and not missing.is_empty():
+        _cure(load, missing["account_id"])
+    return missing.height
+
+
+def _cure(load: Load, account_ids: Iterable[int]) -> None:
+    load.known.copier.drain()
+    account, customer = table_of(Account), table_of(Customer)
+    wanted = bulk.stage(load.session, "staged_absent", bulk.frame_of_ids("account_id", list(account_ids)))
+    overdue = sa.or_(
+        account.c.arrears_source_amount > 0, account.c.dpd_source > 0, account.c.due_source_on.is_not(None)
+    )
+    terms: dict[str, Any] = {c: account.c[c] for c in TERMS}
+    terms |= {c: sa.type_coerce(account.c[c], sa.BigInteger()) for c in TERMS if c.endswith("_rate")}
+    terms["itemization"] = sa.cast(account.c.itemization, sa.Text())
+    statement = (
+        sa.select(account.c.account_ref, customer.c.customer_ref, *(e.label(n) for n, e in terms.items()))
+        .join(wanted, wanted.c.account_id == account.c.id)
+        .join(customer, customer.c.id == account.c.customer_id)
+        .where(overdue)
+    )
+    frame = bulk.read(load.session, statement, {"account_ref": pl.String, "customer_ref": pl.String, **TERMS})
+    cured = frame.with_columns(
+        pl.lit(None, pl.Date).alias("due_source_on"),
+        pl.when(pl.col("dpd_source").is_not_null()).then(0).cast(pl.Int64).alias("dpd_source"),
+        pl.lit(0, pl.Int64).alias("arrears_source_amount"),
+        pl.int_range(pl.len(), dtype=pl.Int64).alias("_line"),
+    )
+    if not cured.is_empty():
+        write(load, cured)
