@@ -1,7 +1,7 @@
 """Delinquency of a set of accounts, derived from facts alone (domain brief §2.1, §2.2).
 
 Proven equal to the plain reference (domain/standing.derive_account) on random books. Linear in accounts; the caller
-chooses how many come at once: memory is about 1 KiB an account with six instalments and one payment.
+chooses how many come at once: about 3 KiB an account with six instalments and one payment.
 """
 
 from datetime import date
