@@ -11,7 +11,7 @@ from collections_app.domain.errors import InvalidInput
 from collections_app.intake.mapping import EntityMap, Field, Mapping
 from collections_app.intake.rows import LINE, RawChunk, Reject, digest
 from collections_app.intake.rules import rules_of
-from collections_app.intake.typed import convert, nanos, raw_text, translate
+from collections_app.intake.typed import Typing, convert, nanos, raw_text, translate
 
 _DPD = "dpd_source"
 
@@ -75,12 +75,7 @@ class Maker:
                      dtype=chunk.frame.schema[s.column or ""]).alias(s.field.name)
             for s in self._read
         )  # fmt: skip
-        typed: list[pl.Expr] = []
-        reasons: dict[str, str] = {}
-        for source in self._read:
-            expression, reasons[source.field.name] = self._typed(source.field, raw.schema[source.field.name])
-            typed.append(expression.alias(source.field.name))
-        values = raw.select(typed)
+        values, reasons = self._values(raw)
         made = Canonical(values)
         for source in self._read:
             made.rejects += self._check(source, raw, values, reasons[source.field.name], chunk)
@@ -89,12 +84,22 @@ class Maker:
         made.rejects += self._broken_rules(made.frame)
         return made
 
-    def _typed(self, spec: Field, dtype: pl.DataType) -> tuple[pl.Expr, str]:
+    def _values(self, raw: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str]]:
+        """Type every column, the short way where it is right; return what a refusal of each says too."""
+        ways = {s.field.name: self._way(s.field, raw.schema[s.field.name]) for s in self._read}
+        values = raw.select((w.exact if w.short is None else w.short).alias(name) for name, w in ways.items())
+        fine = raw.select(w.fine.fill_null(value=True).alias(name) for name, w in ways.items() if w.fine is not None)
+        again = [
+            name for name in fine.columns if not fine[name].all() or values[name].null_count() > raw[name].null_count()
+        ]
+        values = values.with_columns(raw.select(ways[name].exact.alias(name) for name in again))
+        return values, {name: way.reason for name, way in ways.items()}
+
+    def _way(self, spec: Field, dtype: pl.DataType) -> Typing:
         raw = pl.col(spec.name)
         if spec.map:
-            return translate(spec, raw)
-        typing = convert(spec, raw, self._mapping, dtype)
-        return typing.exact, typing.reason
+            return Typing(*translate(spec, raw))
+        return convert(spec, raw, self._mapping, dtype)
 
     def _check(
         self, source: Source, raw: pl.DataFrame, values: pl.DataFrame, reason: str, chunk: RawChunk

@@ -12,14 +12,20 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from collections_app.domain.errors import InvalidInput
-from collections_app.intake.lines import BLOCK, Lines
+from collections_app.intake.lines import BLOCK, Lines, line_ends
 from collections_app.intake.rows import LINE, RawChunk, Reject
 
 # An uneven block is cut into parts of this size: only those that are uneven themselves take the slow way.
 _PART = 1 << 18
-_QUOTE, _NEWLINE = ord('"'), ord("\n")
+_QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
+# What text is stripped of, within ASCII.
+_SPACES = b" \t\x0b\x0c\x1c\x1d\x1e\x1f"
+_NONE = np.zeros(0, dtype=np.int64)
+# Text in which to look for the header.
+_HEAD = 1 << 16
 _WHOLE = pl.Int64
 
 
@@ -35,18 +41,18 @@ class CsvRows:
         self._encoding = encoding
         self._chunk_rows = chunk_rows
         self._block = block
-        lines = self._open()
+        lines = self._open(_HEAD)
         try:
             self.header_line, self.header = self._read_header(lines)
         finally:
             lines.close()
 
-    def _open(self) -> Lines:
-        return Lines(self.path, delimiter=self._delimiter, encoding=self._encoding, block=self._block)
+    def _open(self, block: int) -> Lines:
+        return Lines(self.path, delimiter=self._delimiter, encoding=self._encoding, block=block)
 
     def chunks(self, whole_numbers: frozenset[str] = frozenset()) -> Iterator[RawChunk]:
         """Yield the rows in their order; raise InvalidInput where the file stops being CSV."""
-        lines = self._open()
+        lines = self._open(self._block)
         numbers = set(whole_numbers)
         rows = 0
         try:
@@ -68,7 +74,12 @@ class CsvRows:
         if block[:4] == b"sep=" and block[5:6] in (b"\n", b"\r"):  # a spreadsheet's note to itself
             end = block.index(b"\n") + 1
             first, block = first + 1, block[end:]
-        source = _Records(lines, first, block, self._delimiter)
+        # The lines to come wait unread: only a header with line breaks in it asks for more of them.
+        end = min(len(block), _HEAD)
+        end = block.rfind(b"\n", 0, end) + 1 or len(block)
+        head, rest = block[:end], block[end:]
+        lines.put_back(first + line_ends(head), rest)
+        source = _Records(lines, first, head, self._delimiter)
         try:
             line, names = next(source)
         except StopIteration:
@@ -93,7 +104,7 @@ class CsvRows:
             yield from self._slow(lines, first, block)
 
     def _slices(self, frame: pl.DataFrame, first: int, block: bytes) -> Iterator[RawChunk]:
-        clean = b'"' not in block and block.isascii() and not _has_spaces(block, self._delimiter.encode())
+        clean = _is_clean(block, self._delimiter.encode())
         numbered = frame.with_columns(pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(LINE))
         for offset in range(0, frame.height, self._chunk_rows):
             part = numbered.slice(offset, self._chunk_rows)
@@ -112,12 +123,13 @@ class CsvRows:
             if block.count(b"\r") != block.count(b"\r\n"):
                 return None
             block = _unix(block)
-        if block[:1] == b"\n" or b"\n\n" in block:
+        raw = np.frombuffer(block, dtype=np.uint8)
+        ends = np.flatnonzero(raw == _NEWLINE)
+        rows = ends.size + (not block.endswith(b"\n"))
+        if raw[0] == _NEWLINE or (np.diff(ends) == 1).any():
             return None
-        rows = block.count(b"\n") + (not block.endswith(b"\n"))
-        separators = _separators(block, self._delimiter.encode())
         # Polars refuses a longer row; with none of them and this sum there is no shorter one either.
-        if separators != rows * (len(self.header) - 1):
+        if _separators(block, raw, self._delimiter, ends) != rows * (len(self.header) - 1):
             return None
         frame = None
         if numbers:
@@ -149,29 +161,30 @@ class CsvRows:
 
     def _slow(self, lines: Lines, first: int, block: bytes) -> Iterator[RawChunk]:
         source = _Records(lines, first, block, self._delimiter)
-        rejects: list[Reject] = []
-        kept: list[list[str]] = []
-        numbers: list[int] = []
         width = len(self.header)
-        rows = 0
+        kept: list[tuple[int, list[str]]] = []
+        rejects: list[Reject] = []
         try:
             for line, row in source:
-                rows += 1
                 if len(row) == width:
-                    kept.append(row)
-                    numbers.append(line)
+                    kept.append((line, row))
                 else:
                     rejects.append(Reject(line, self.header[min(len(row), width) - 1],
                                           f"the row has {len(row)} fields, the header has {width}"))  # fmt: skip
+                if len(kept) + len(rejects) == self._chunk_rows:
+                    yield self._chunk(kept, rejects)
+                    kept, rejects = [], []
         except csv.Error as error:
             raise InvalidInput(f"{self.path}: line {source.line}: {error}; is a quote left open?") from None
         lines.put_back(*source.unread())
-        if not rows:
-            return
-        columns = list(zip(*kept, strict=True)) if kept else [()] * width
+        if kept or rejects:
+            yield self._chunk(kept, rejects)
+
+    def _chunk(self, kept: list[tuple[int, list[str]]], rejects: list[Reject]) -> RawChunk:
+        columns = list(zip(*(row for _, row in kept), strict=True)) if kept else [()] * len(self.header)
         data = {n: pl.Series(n, v, dtype=pl.String) for n, v in zip(self.header, columns, strict=True)}
-        frame = pl.DataFrame(data).with_columns(pl.Series(LINE, numbers, dtype=pl.Int64))
-        yield RawChunk(frame, tuple(rejects), rows, False, lambda column: frame[column])
+        frame = pl.DataFrame(data).with_columns(pl.Series(LINE, [line for line, _ in kept], dtype=pl.Int64))
+        return RawChunk(frame, tuple(rejects), len(kept) + len(rejects), False, lambda column: frame[column])
 
 
 class _Records:
@@ -227,38 +240,39 @@ def _parts(first: int, block: bytes) -> list[tuple[int, bytes]]:
         end = block.rfind(b"\n", start, start + _PART) + 1 or block.find(b"\n", start) + 1 or len(block)
         part = block[start:end]
         parts.append((first, part))
-        first += part.count(b"\n") + part.count(b"\r") - part.count(b"\r\n")
+        first += line_ends(part)
         start = end
     return parts[::-1]
 
 
-def _separators(block: bytes, delimiter: bytes) -> int:
+def _separators(block: bytes, raw: NDArray[np.uint8], delimiter: str, ends: NDArray[np.int64]) -> int:
     """Count the delimiters outside quotes; -1 when the quoting is odd or a quoted field has a line break."""
     if b'"' not in block:
-        return block.count(delimiter)
-    raw = np.frombuffer(block, dtype=np.uint8)
+        return int(np.count_nonzero(raw == ord(delimiter)))
     quotes = np.flatnonzero(raw == _QUOTE)
     if quotes.size % 2:
         return -1
     # A field begins or ends beside each quote, or two quotes stand together (one of them is text).
     padded = np.concatenate(([_NEWLINE], raw, [_NEWLINE]))
     edge = np.zeros(256, dtype=bool)
-    edge[[_QUOTE, _NEWLINE, delimiter[0]]] = True
+    edge[[_QUOTE, _NEWLINE, ord(delimiter)]] = True
     if not (edge[padded[quotes[0::2]]].all() and edge[padded[quotes[1::2] + 2]].all()):
         return -1
-    newlines = np.searchsorted(quotes, np.flatnonzero(raw == _NEWLINE))
-    if (newlines % 2).any():
+    if (np.searchsorted(quotes, ends) % 2).any():
         return -1
-    places = np.searchsorted(quotes, np.flatnonzero(raw == delimiter[0]))
+    places = np.searchsorted(quotes, np.flatnonzero(raw == ord(delimiter)))
     return int((places % 2 == 0).sum())
 
 
-def _has_spaces(block: bytes, delimiter: bytes) -> bool:
-    """Tell whether any unquoted field of an ASCII block may begin or end with white space."""
-    for space in (b" ", b"\t", b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f"):
-        if space in block and any(
-            pair in block
-            for pair in (delimiter + space, space + delimiter, b"\n" + space, space + b"\n", space + b"\r")
-        ):
-            return True
-    return block[:1].isspace() or block[-1:] in b" \t"
+def _is_clean(block: bytes, delimiter: bytes) -> bool:
+    """Tell whether no field begins or ends with white space: then none has to be stripped."""
+    if b'"' in block or not block.isascii():
+        return False
+    raw = np.frombuffer(block, dtype=np.uint8)
+    spaces = np.concatenate([np.flatnonzero(raw == space) for space in _SPACES if bytes((space,)) in block] or [_NONE])
+    edge = np.zeros(256, dtype=bool)
+    edge[[_NEWLINE, _RETURN, delimiter[0]]] = True
+    inside = (spaces > 0) & (spaces < raw.size - 1)
+    if not inside.all():
+        return False
+    return not (edge[raw[spaces - 1]].any() or edge[raw[spaces + 1]].any())

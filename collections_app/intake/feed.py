@@ -14,7 +14,7 @@ from collections_app.intake.keys import SeenKeys
 from collections_app.intake.manifest import Manifest, ManifestFile, check_against, read_manifest
 from collections_app.intake.mapping import EntityMap, Mapping
 from collections_app.intake.reading import open_rows
-from collections_app.intake.rows import CHUNK_ROWS, LINE, RawChunk, Reject, Rows
+from collections_app.intake.rows import CHUNK_ROWS, LINE, RawChunk, Reject, Rows, ahead
 
 __all__ = [
     "Chunk", "FeedFile", "Manifest", "ManifestFile", "ParsedFile", "check_against", "open_file", "parse_file",
@@ -102,7 +102,7 @@ class FeedFile:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the file's rows in their order, typed and checked; raise InvalidInput where it is no such file."""
-        for raw in self._source.chunks(self._numbers):
+        for raw in ahead(self._source.chunks(self._numbers)):
             chunk = self._chunk(raw)
             self.rows += chunk.rows
             self.refused += chunk.refused_rows

@@ -19,27 +19,29 @@ class SeenKeys:
 
     def add(self, keys: pl.DataFrame) -> pl.Series:
         """Take in a chunk's keys; return for each row whether it is the first of its key in the file."""
-        first = keys.select(pl.struct(pl.all()).is_first_distinct()).to_series()
+        whole = keys.to_series() if keys.width == 1 else keys.to_struct("key")
+        first = whole.is_first_distinct()
         one, two = keys.hash_rows(seed=1).to_numpy(), keys.hash_rows(seed=2).to_numpy()
+        order = np.argsort(one)
+        # In order: the search below then walks through memory instead of jumping about in it.
+        one, two = one[order], two[order]
         seen = np.zeros(one.size, dtype=bool)
         for known, other in self._runs:
             at = np.searchsorted(known, one)
-            # Equal first hashes are so rare that walking over them costs nothing.
-            inside = at < known.size
-            hits = np.flatnonzero(inside & (known[np.minimum(at, known.size - 1)] == one))
-            for row in hits:
+            hits = np.flatnonzero(known[np.minimum(at, known.size - 1)] == one)
+            for row in hits:  # as many as there are repeated keys
                 end = np.searchsorted(known, one[row], side="right")
                 seen[row] |= bool((other[at[row] : end] == two[row]).any())
-        self._keep(one, two)
-        return first & ~pl.Series(seen)
+        if one.size:
+            self._keep(one, two)
+        again = np.zeros_like(seen)
+        again[order] = seen
+        return first & ~pl.Series(again)
 
     def _keep(self, one: _U64, two: _U64) -> None:
-        self._runs.append(_sorted(one, two))
-        while len(self._runs) > 1 and self._runs[-1][0].size * 2 >= self._runs[-2][0].size:
-            (a, b), (c, d) = self._runs.pop(), self._runs.pop()
-            self._runs.append(_sorted(np.concatenate((c, a)), np.concatenate((d, b))))
-
-
-def _sorted(one: _U64, two: _U64) -> tuple[_U64, _U64]:
-    order = np.argsort(one, kind="stable")
-    return one[order], two[order]
+        while self._runs and one.size * 2 >= self._runs[-1][0].size:
+            before, other = self._runs.pop()
+            one, two = np.concatenate((before, one)), np.concatenate((other, two))
+            order = np.argsort(one, kind="stable")  # two sorted halves: merged, not sorted
+            one, two = one[order], two[order]
+        self._runs.append((one, two))

@@ -28,6 +28,12 @@ def sha256_of(path: Path) -> str:
         raise InvalidInput(f"{path}: cannot be read ({error.strerror})") from None
 
 
+def line_ends(block: bytes) -> int:
+    """Count the lines that end in a block of whole lines."""
+    ends = block.count(b"\n")
+    return ends + block.count(b"\r") - block.count(b"\r\n") if b"\r" in block else ends
+
+
 class Lines:
     """The lines of one text file, plain or gzip, a block at a time.
 
@@ -42,7 +48,7 @@ class Lines:
         self._block = block
         self._raw: IO[bytes] = path.open("rb")
         self._before = os.fstat(self._raw.fileno())
-        self._file: IO[bytes] = gzip.GzipFile(fileobj=self._raw) if path.suffix == ".gz" else self._raw
+        self._file: IO[bytes] | gzip.GzipFile = gzip.GzipFile(fileobj=self._raw) if path.suffix == ".gz" else self._raw
         self._decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)()
         self._encoding = encoding
         self._rest = b""
@@ -79,9 +85,7 @@ class Lines:
 
     def _count(self, block: bytes) -> tuple[int, bytes]:
         first = self._number
-        self._number += block.count(b"\n")
-        if b"\r" in block:
-            self._number += block.count(b"\r") - block.count(b"\r\n")
+        self._number += line_ends(block)
         return first, block
 
     def _read(self) -> bytes:

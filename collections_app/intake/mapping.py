@@ -16,6 +16,8 @@ SHIPPED = Path(__file__).parent / "mappings"
 TYPES = tuple(dict.fromkeys(t for types in KINDS.values() for t in types))
 # Stands in a proposed mapping where a person must decide (intake/suggest.py).
 OPEN = "?"
+# The same safe loader in C, where it was built: ten times faster.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ENCODINGS = ("utf-8", "gb18030", "cp1252", "latin-1", "utf-16", "big5", "shift_jis")
 ABSENT = ("keep", "cured")
 
@@ -118,7 +120,7 @@ def load_mapping(name_or_path: str) -> Mapping:
 def parse_mapping(text: str, where: str) -> Mapping:
     """Read a mapping from YAML text; ``where`` names it in refusals."""
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, _LOADER)  # noqa: S506 - both are safe loaders
     except yaml.YAMLError as error:
         raise InvalidInput(f"{where}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict) or not isinstance(data.get("entities", {}), dict):

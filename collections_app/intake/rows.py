@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,3 +62,12 @@ class Rows(Protocol):
 
         ``whole_numbers``: columns to give as numbers where every value of a chunk is one of at most 18 digits.
         """
+
+
+def ahead(chunks: Iterator[RawChunk]) -> Iterator[RawChunk]:
+    """Yield the same chunks, reading the next one while the present one is worked on."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed") as reader:
+        coming = reader.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = reader.submit(next, chunks, None)
+            yield chunk

@@ -28,11 +28,13 @@ _RATE_PLACES = 9
 
 @dataclass(frozen=True)
 class Typing:
-    """How a raw column becomes typed: ``short`` for good columns (none = no shorter way), ``exact`` for any."""
+    """How a raw column becomes typed: ``exact`` for any value; ``short`` when ``fine`` (one boolean) holds of all
+    and it makes no further null."""
 
     exact: pl.Expr
     reason: str
     short: pl.Expr | None = None
+    fine: pl.Expr | None = None
 
 
 def raw_text(name: str, nulls: tuple[str, ...], *, clean: bool, dtype: pl.DataType) -> pl.Expr:
@@ -100,14 +102,15 @@ _NOT_WHOLE = {"int": "is not a whole number", "minor": "is not a whole number of
 
 def _text(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
     longest = field.length or 200
-    return Typing(pl.when(raw.str.len_chars() <= longest).then(raw), f"is longer than {longest} characters", raw)
+    exact = pl.when(raw.str.len_chars() <= longest).then(raw)
+    return Typing(exact, f"is longer than {longest} characters", raw, raw.str.len_bytes().max() <= longest)
 
 
 def _whole(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
     # 3.0 is how floats write 3; 3.5 is not a whole number
     tail = r"(?:\.0+)?" if field.type == "int" else ""
     exact = raw.str.extract(rf"^([+-]?\d{{1,18}}){tail}$").cast(pl.Int64, strict=False)
-    return Typing(exact, _NOT_WHOLE[field.type])
+    return Typing(exact, _NOT_WHOLE[field.type], raw.cast(pl.Int64, strict=False), raw.str.len_bytes().max() <= 18)
 
 
 def _not_amount(mapping: Mapping) -> str:
@@ -121,7 +124,7 @@ def _amount(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
     if field.rounded:
         near = (text.cast(pl.Float64, strict=False) * 10**places).round()
         return Typing(pl.when(near.abs() <= LARGEST).then(near).cast(pl.Int64, strict=False), _not_amount(mapping))
-    return Typing(_scaled(text, places, 18 - places), _not_amount(mapping))
+    return _decimal(text, places, 18 - places, _not_amount(mapping))
 
 
 def _plain_number(raw: pl.Expr, mapping: Mapping) -> pl.Expr:
@@ -135,6 +138,12 @@ def _plain_number(raw: pl.Expr, mapping: Mapping) -> pl.Expr:
         # A point is no decimal sign here: a number that still has one is none.
         text = pl.when(~text.str.contains(".", literal=True)).then(text.str.replace(mapping.decimal, ".", literal=True))
     return text
+
+
+def _decimal(text: pl.Expr, places: int, digits: int, reason: str) -> Typing:
+    plain = text.str.contains(rf"^-?\d{{1,{digits}}}(?:\.\d{{1,{places}}})?$" if places else rf"^-?\d{{1,{digits}}}$")
+    short = text.cast(pl.Decimal(18, places), strict=False).to_physical().cast(pl.Int64)
+    return Typing(_scaled(text, places, digits), reason, short, plain.all())
 
 
 def _scaled(text: pl.Expr, places: int, digits: int) -> pl.Expr:
@@ -159,12 +168,13 @@ def _rate(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
     text = _plain_number(raw.str.strip_suffix("%").str.strip_chars() if field.percent else raw, mapping)
     places = _RATE_PLACES - 2 if field.percent else _RATE_PLACES
     said = "a rate in percent" if field.percent else "a yearly rate as a fraction"
-    return Typing(_scaled(text, places, 6), f"is not {said} with at most {places} decimals")
+    return _decimal(text, places, 6, f"is not {said} with at most {places} decimals")
 
 
 def _date(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
-    parsed = pl.coalesce(_day(raw, form) for form in field.formats)
-    plausible = pl.when(parsed.is_between(EARLIEST, LATEST)).then(parsed)
+    # Each form must make a likely date: YYYY reads "26" as the year 26.
+    parsed = [_day(raw, form) for form in field.formats]
+    plausible = pl.coalesce(pl.when(p.is_between(EARLIEST, LATEST)).then(p) for p in parsed)
     return Typing(plausible, f"is not a date ({' or '.join(map(_words, field.formats))}) between 1900 and 2100")
 
 
@@ -173,7 +183,7 @@ def _day(raw: pl.Expr, form: str) -> pl.Expr:
         days = raw.str.extract(r"^(\d{1,6})(?:\.0+)?$").cast(pl.Int32, strict=False)
         return (pl.lit(_SPREADSHEET_DAY_0) + pl.duration(days=days)).cast(pl.Date)
     if "%d" in form:
-        return raw.str.to_date(form, strict=False)
+        return raw.str.to_date(form, strict=False, cache=False)
     # A month alone ("Mar-2018") means its first day.
     return (pl.lit("01 ") + raw).str.to_date("%d " + form, strict=False)
 
@@ -192,18 +202,19 @@ def _instant(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
 
 
 def _enum(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
-    exact = pl.when(raw.is_in(list(field.values))).then(raw)
-    return Typing(exact, f"is not one of {', '.join(field.values)}")
+    good = raw.is_in(list(field.values))
+    return Typing(pl.when(good).then(raw), f"is not one of {', '.join(field.values)}", raw, good.all())
 
 
 def _bool(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
     low = raw.str.to_lowercase()
     exact = pl.when(low == "true").then(pl.lit(value=True)).when(low == "false").then(pl.lit(value=False))
-    return Typing(exact, "is not true or false")
+    return Typing(exact, "is not true or false", raw == "true", raw.is_in(["true", "false"]).all())
 
 
 def _currency(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
-    return Typing(pl.when(raw.str.contains("^[A-Z]{3}$")).then(raw), "is not a currency code of three letters")
+    good = raw.str.contains("^[A-Z]{3}$")
+    return Typing(pl.when(good).then(raw), "is not a currency code of three letters", raw, good.all())
 
 
 def _json(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from collections_app.town.ledger import Ledger
+from collections_app.town.ledger import Cash, Ledger
 from collections_app.town.population import Bools, Ints, Points, Population
+from collections_app.town.schedules import Schedules
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 SOURCE = "town"
 CREDITORS = {False: "Figment Savings Bank", True: "样例消费金融"}
 PROVIDER = "demo_bureau"
@@ -22,7 +23,8 @@ SIGNAL_EVERY_DAYS = 30
 _HIT = ("hit", "no_hit", "error", "not_queried")
 _WINDOWS = {"7d": 7, "15d": 15, "1m": 30, "3m": 90, "6m": 180, "12m": 365}
 _SUMS = {
-    "accounts": ("balance_total", "arrears_total"),
+    "accounts": ("limit_or_principal", "balance_total", "arrears_total", "minimum_due"),
+    "instalments": ("principal_due",),
     "payments": ("amount",),
     "cycles": ("statement_amount", "paid_amount"),
 }
@@ -40,8 +42,10 @@ class FeedWriter:
     _told_account: Bools = field(init=False)
     _signal_on: Ints = field(init=False)
     _told_payments: set[str] = field(init=False, default_factory=set)
+    _schedules: Schedules = field(init=False)
 
     def __post_init__(self) -> None:
+        self._schedules = Schedules(self.town, self.ledger)
         people, accounts = len(self.town.customers), len(self.town.accounts)
         self._told_customer = np.zeros(people, dtype=bool)
         self._told_overdue = np.zeros(accounts, dtype=bool)
@@ -55,11 +59,17 @@ class FeedWriter:
         first_time = accounts[~self._told_account[accounts]]
         owners = np.unique(self.town.accounts.owner[accounts])
         arrivals = owners[~self._told_customer[owners]]
+        booked = [
+            c for c in self.ledger.booked.get(business_date - timedelta(days=1), []) if self._told_account[c.account]
+        ]
+        # Who never heard of a payment cannot take its reversal; the schedule tells the tale.
+        unseen = [c for c in booked if c.reverses and c.reverses not in self._told_payments]
         frames = {
             "customers": self._customers(arrivals),
             "accounts": self._accounts(accounts, business_date),
+            "instalments": self._schedules.frame(first_time, unseen),
             "contact_points": self._points(arrivals),
-            "payments": self._payments(business_date - timedelta(days=1)),
+            "payments": self._payments([c for c in booked if c not in unseen]),
             "cycles": self._cycles(accounts, first_time, business_date),
             "signals": self._signals(owners, business_date),
         }
@@ -126,13 +136,7 @@ class FeedWriter:
             }
         )
 
-    def _payments(self, day: date) -> pl.DataFrame:
-        told = [
-            c
-            for c in self.ledger.booked.get(day, [])
-            # Who never heard of a payment cannot take its reversal; the arrears tell the tale.
-            if self._told_account[c.account] and (not c.reverses or c.reverses in self._told_payments)
-        ]
+    def _payments(self, told: list[Cash]) -> pl.DataFrame:
         self._told_payments.update(c.ref for c in told)
         owners = self.town.accounts.owner[np.array([c.account for c in told], dtype=np.int64)]
         cn: list[bool] = self.town.customers.is_cn[owners].tolist()
@@ -213,7 +217,7 @@ class FeedWriter:
             packed = gzip.compress(frame.write_csv(line_terminator="\r\n").encode(), compresslevel=1, mtime=0)
             (folder / name).write_bytes(packed)
             files.append({
-                "file": name, "entity": entity, "mode": mode, "rows": frame.height,
+                "file": name, "entity": entity, "rows": frame.height,
                 "sha256": hashlib.sha256(packed).hexdigest(),
                 "sums": {column: int(frame[column].sum()) for column in _SUMS.get(entity, ())},
             })  # fmt: skip
@@ -221,6 +225,7 @@ class FeedWriter:
         manifest = {
             "schema_version": SCHEMA_VERSION,
             "source_system": SOURCE,
+            "mode": mode,
             "business_date": business_date.isoformat(),
             "tz": "UTC",
             "cutoff_utc": cutoff,
