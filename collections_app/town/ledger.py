@@ -67,13 +67,15 @@ class Ledger:
         self._month_start = _month_starts(self._first_month, months)
         used = 0.35 + 0.5 * (np.arange(count) * 0.6180339887 % 1.0)
         self.arrears = np.zeros(count, dtype=np.int64)
-        self.balance = np.round(accounts.principal * used).astype(np.int64)
+        # Loans are made of whole instalments; a card's balance is what it is.
+        self.is_loan = np.array([p != "card" for p in accounts.product])
+        step = np.where(self.is_loan, accounts.instalment, 1)
+        self.balance = np.round(accounts.principal * used / step).astype(np.int64) * step
         self.status = np.zeros(count, dtype=np.int64)
         self.last_due_month = np.full(count, month_index(self.day) - 1)
         self.paid_this_cycle = np.zeros(count, dtype=np.int64)
         self.cycles_past_due = np.full((months, count), -1, dtype=np.int64)
         self.cycle_paid = np.zeros((months, count), dtype=np.int64)
-        self.is_loan = np.array([p != "card" for p in accounts.product])
 
     def open_day(self, day: date) -> Ints:
         """Begin a day; return the accounts that are billed an instalment on it."""
@@ -81,11 +83,13 @@ class Ledger:
         self.booked[day] = []
         lives = (self.status == Status.ACTIVE) & (self.town.accounts.joined + 20 <= day.toordinal())
         due = np.flatnonzero((self.town.accounts.due_dom == day.day) & lives)
-        self.last_due_month[due] = month_index(day)
         spend = np.where(self.is_loan[due] | (self.arrears[due] > 0), 0, self.town.accounts.instalment[due])
         self.balance[due] += spend
         owed = self.arrears[due] + self.town.accounts.instalment[due]
-        self.arrears[due] = np.minimum(owed, self.balance[due])
+        owed = np.minimum(owed, self.balance[due])
+        # When the whole balance is due already, a month brings no new instalment: the old ones just age.
+        self.last_due_month[due] = np.where(owed > self.arrears[due], month_index(day), self.last_due_month[due])
+        self.arrears[due] = owed
         return due
 
     def receive(self, accounts: Ints, amounts: Ints, channel: str) -> None:
