@@ -23,7 +23,7 @@ from collections_app.db.session import Database
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.permissions import SYSTEM, Actor, Role
 from collections_app.intake.mapping import load_mapping
-from collections_app.services import casework, feedback, intake, scoring, training
+from collections_app.services import casework, feedback, intake, ledger, scoring, training
 from models.registry import ModelStore
 
 DAY = date(2005, 9, 30)
@@ -84,6 +84,7 @@ def speed(data: Path, copies: int) -> None:
         with units.begin() as uow:
             mapping = load_mapping("uci_credit_card")
             intake.import_file(uow, path=folder / "book.csv", mapping=mapping, business_date=DAY)
+            ledger.refresh(uow, business_date=DAY)
             casework.refresh(uow, business_date=DAY)
         started = time.perf_counter()
         with units.begin() as uow:

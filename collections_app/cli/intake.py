@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from collections_app.intake.mapping import SHIPPED, load_mapping
-from collections_app.services import casework
+from collections_app.services import casework, ledger
 from collections_app.services.intake import REJECT_LIMIT, import_file
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def import_(
     day = business_date.date()
     with app.units.begin() as uow:
         result = import_file(uow, path=file, mapping=mapping, business_date=day, reject_limit=max_rejects)
+        ledger.refresh(uow, business_date=day)
         casework.refresh(uow, business_date=day)
     if as_json:
         click.echo(json.dumps(result.as_dict()))

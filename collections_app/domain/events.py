@@ -15,6 +15,8 @@ class EventKind(StrEnum):
     COMPLAINT_CLOSED = "complaint:closed"
     COMPLAINT_EXTENDED = "complaint:extended"
     COMPLAINT_OPENED = "complaint:opened"
+    DELINQUENCY_PAUSED = "delinquency:paused"
+    DELINQUENCY_RESUMED = "delinquency:resumed"
     DISPUTE_ANSWERED = "dispute:answered"
     DISPUTE_OPENED = "dispute:opened"
     HARDSHIP_ENDED = "hardship:ended"
@@ -27,6 +29,7 @@ class EventKind(StrEnum):
     MORATORIUM_STARTED = "moratorium:started"
     NOTE_ADDED = "note:added"
     OPT_OUT_RECORDED = "opt_out:recorded"
+    PLACEMENT_MADE = "placement:made"
     PLAN_APPROVED = "plan:approved"
     PLAN_BROKEN = "plan:broken"
     PLAN_CANCELLED = "plan:cancelled"
@@ -52,6 +55,8 @@ LABELS: dict[EventKind, str] = {
     EventKind.COMPLAINT_CLOSED: "Complaint closed",
     EventKind.COMPLAINT_EXTENDED: "Complaint: more time taken",
     EventKind.COMPLAINT_OPENED: "Complaint",
+    EventKind.DELINQUENCY_PAUSED: "Days past due paused",
+    EventKind.DELINQUENCY_RESUMED: "Days past due count again",
     EventKind.DISPUTE_ANSWERED: "Dispute answered",
     EventKind.DISPUTE_OPENED: "Debt disputed",
     EventKind.HARDSHIP_ENDED: "Hardship ended",
@@ -64,6 +69,7 @@ LABELS: dict[EventKind, str] = {
     EventKind.MORATORIUM_STARTED: "Moratorium",
     EventKind.NOTE_ADDED: "Note",
     EventKind.OPT_OUT_RECORDED: "Asked us to stop",
+    EventKind.PLACEMENT_MADE: "Placed for collection",
     EventKind.PLAN_APPROVED: "Plan approved",
     EventKind.PLAN_BROKEN: "Plan broken",
     EventKind.PLAN_CANCELLED: "Plan cancelled",

@@ -14,6 +14,7 @@ from collections_app.services import (
     contacting,
     intake,
     labelling,
+    ledger,
     promises,
     queueing,
     scoring,
@@ -55,6 +56,7 @@ def _intake(uow: UnitOfWork, day: Day) -> dict[str, Any]:
 
 DAILY: tuple[Step, ...] = (
     Step("intake", _intake),
+    Step("ledger", lambda uow, day: ledger.refresh(uow, business_date=day.business_date)),
     Step("casework", lambda uow, day: casework.refresh(uow, business_date=day.business_date)),
     Step("promises", lambda uow, day: promises.settle(uow, business_date=day.business_date)),
     Step(

@@ -1,4 +1,4 @@
-"""Episodes to cases: one open case per customer, holding every account of theirs in an episode."""
+"""Episodes to cases: one open case per customer, holding every account of theirs that may be collected."""
 
 from datetime import date
 from typing import Any
@@ -7,28 +7,44 @@ import sqlalchemy as sa
 
 from collections_app.db import bulk
 from collections_app.db.base import table_of
-from collections_app.db.tables import Account, Assignment, Case, CaseEvent, Episode, QueueEntry
+from collections_app.db.tables import Account, Assignment, Case, CaseEvent, Episode, Placement, QueueEntry
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.cases import CaseStage, CloseReason, EpisodeEnd
 from collections_app.domain.events import EventKind
-from collections_app.services import ledger
 from strategies.parameters import casework as parameters
 
+# The ends of a case's episodes, the gravest first, and why the case is then closed.
 _CLOSED_BY = {
     EpisodeEnd.CHARGED_OFF: CloseReason.CHARGED_OFF,
     EpisodeEnd.SOLD: CloseReason.CHARGED_OFF,
     EpisodeEnd.PAID_OFF: CloseReason.PAID_OFF,
+    EpisodeEnd.CURED: CloseReason.CURED,
+    EpisodeEnd.MODIFIED: CloseReason.CURED,
 }
+# An account of a case that no agency has is placed with ourselves.
+HOUSE = "house"
 
 
 def refresh(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
-    """Open, refresh and close cases so that they agree with the episodes. Set-based and repeatable."""
-    aged = ledger.age_accounts(uow.session, business_date=business_date)
+    """Open, refresh and close cases so that they agree with the episodes. Set-based and repeatable.
+
+    Call it when the ledger has been brought to the day (services/ledger.refresh).
+    """
     opened = _open(uow, business_date)
-    _link_episodes(uow)
+    _link_episodes(uow, business_date)
     moved = _refresh_figures(uow)
+    placed = _place(uow, business_date)
     closed = _close(uow, business_date)
-    return {"aged": aged, "opened": opened, "stages_moved": moved, "closed": closed}
+    return {"opened": opened, "stages_moved": moved, "placed": placed, "closed": closed}
+
+
+def _may_be_collected(business_date: date) -> sa.ColumnElement[bool]:
+    """Tell whether collection of an overdue account may start: its days of grace are over (domain brief §2.1)."""
+    account = table_of(Account)
+    return sa.case(
+        (account.c.basis == "schedule", account.c.collect_from_on <= business_date),
+        else_=account.c.dpd > sa.func.coalesce(account.c.grace_days, 0),
+    )
 
 
 def _record_many(uow: UnitOfWork, select: sa.Select[Any], kind: EventKind) -> None:
@@ -68,7 +84,7 @@ def _open(uow: UnitOfWork, business_date: date) -> int:
             sa.func.max(account.c.currency),
         )
         .join_from(episode, account)
-        .where(episode.c.ended_on.is_(None), ~has_case)
+        .where(episode.c.ended_on.is_(None), _may_be_collected(business_date), ~has_case)
         .group_by(account.c.customer_id)
     )
     names = ["customer_id", "opened_on", "stage", "dpd", "arrears_amount", "balance_amount", "currency"]
@@ -78,17 +94,16 @@ def _open(uow: UnitOfWork, business_date: date) -> int:
     return count
 
 
-def _link_episodes(uow: UnitOfWork) -> None:
+def _link_episodes(uow: UnitOfWork, business_date: date) -> None:
     case, episode, account = table_of(Case), table_of(Episode), table_of(Account)
-    owner = (
-        sa.select(case.c.id)
-        .join(account, account.c.customer_id == case.c.customer_id)
-        .where(account.c.id == episode.c.account_id, case.c.closed_on.is_(None))
-        .scalar_subquery()
-    )
     uow.session.execute(
-        sa.update(episode).where(episode.c.case_id.is_(None), episode.c.ended_on.is_(None)).values(case_id=owner)
-    )
+        sa.update(episode)
+        .where(
+            episode.c.case_id.is_(None), episode.c.ended_on.is_(None), account.c.id == episode.c.account_id,
+            _may_be_collected(business_date), case.c.customer_id == account.c.customer_id, case.c.closed_on.is_(None),
+        )
+        .values(case_id=case.c.id)
+    )  # fmt: skip
 
 
 def _refresh_figures(uow: UnitOfWork) -> int:
@@ -130,6 +145,44 @@ def _refresh_figures(uow: UnitOfWork) -> int:
     return bulk.affected(uow.session, sa.update(case).where(*moving).values(stage=stage))
 
 
+def _place(uow: UnitOfWork, business_date: date) -> int:
+    """Place accounts that came into a case with the house: what they owe now is what recovery is measured by."""
+    placement, episode, account = table_of(Placement), table_of(Episode), table_of(Account)
+    batch = f"{business_date:%Y-%m}"
+    somewhere = sa.exists().where(placement.c.account_id == account.c.id, placement.c.recalled_on.is_(None))
+    placed: dict[str, sa.ColumnElement[Any]] = {
+        "account_id": account.c.id,
+        "placed_with": sa.literal(HOUSE),
+        "batch": sa.literal(batch),
+        "placed_on": sa.literal(business_date, sa.Date()),
+        "placed_balance_amount": account.c.balance_amount,
+        "placed_arrears_amount": account.c.arrears_amount,
+        "currency": account.c.currency,
+    }
+    waiting = (
+        sa.select(*(value.label(name) for name, value in placed.items()))
+        .join_from(episode, account)
+        .where(episode.c.ended_on.is_(None), episode.c.case_id.is_not(None), ~somewhere)
+    )
+    last = uow.session.scalar(sa.select(sa.func.coalesce(sa.func.max(placement.c.id), 0))) or 0
+    count = bulk.affected(uow.session, sa.insert(placement).from_select(list(placed), waiting))
+    if count:
+        told = bulk.json_object(
+            uow.session,
+            account_id=placement.c.account_id,
+            batch=placement.c.batch,
+            balance_minor=placement.c.placed_balance_amount,
+            arrears_minor=placement.c.placed_arrears_amount,
+        )
+        made = (
+            sa.select(episode.c.case_id, sa.type_coerce(told, sa.Text()))
+            .join_from(placement, episode, episode.c.account_id == placement.c.account_id)
+            .where(placement.c.id > last, episode.c.ended_on.is_(None))
+        )
+        _record_many(uow, made, EventKind.PLACEMENT_MADE)
+    return count
+
+
 def _close(uow: UnitOfWork, business_date: date) -> int:
     """Close cases whose last episode has ended; release their queue place and assignment."""
     case, episode = table_of(Case), table_of(Episode)
@@ -141,20 +194,12 @@ def _close(uow: UnitOfWork, business_date: date) -> int:
     staged = bulk.stage(uow.session, "staged_closing", bulk.frame_of_ids("case_id", ids))
     closing = sa.select(staged.c.case_id)
     _record_many(uow, sa.select(staged.c.case_id, _empty(uow)), EventKind.CASE_CLOSED)
-    ended = sa.select(sa.func.max(episode.c.end_reason)).where(episode.c.case_id == case.c.id).scalar_subquery()
-    reason = sa.cast(ended, sa.String(32))
     uow.session.execute(
         sa.update(case)
         .where(case.c.id.in_(closing))
-        .values(
-            closed_on=business_date,
-            stage=CaseStage.CLOSED,
-            close_reason=sa.case(
-                *((reason == k.value, sa.literal(v.value)) for k, v in _CLOSED_BY.items()),
-                else_=sa.literal(CloseReason.CURED.value),
-            ),
-        )
+        .values(closed_on=business_date, stage=CaseStage.CLOSED, close_reason=_close_reason())
     )
+    _recall(uow, closing, business_date)
     entry, assignment = table_of(QueueEntry), table_of(Assignment)
     uow.session.execute(
         sa.update(entry)
@@ -167,3 +212,32 @@ def _close(uow: UnitOfWork, business_date: date) -> int:
         .values(to_at=uow.now, released_reason="case_closed")
     )
     return len(ids)
+
+
+def _close_reason() -> sa.ColumnElement[Any]:
+    """Say why a case is closed: by the gravest end of its episodes; restated if it should never have been opened."""
+    case, episode = table_of(Case), table_of(Episode)
+
+    def has(reason: EpisodeEnd) -> sa.ColumnElement[bool]:
+        return sa.exists().where(episode.c.case_id == case.c.id, episode.c.end_reason == reason)
+
+    return sa.case(
+        *((has(end), sa.literal(reason.value)) for end, reason in _CLOSED_BY.items()),
+        else_=sa.literal(CloseReason.RESTATED.value),
+    )
+
+
+def _recall(uow: UnitOfWork, closing: sa.Select[Any], business_date: date) -> None:
+    placement, episode = table_of(Placement), table_of(Episode)
+    theirs = sa.select(episode.c.account_id).where(episode.c.case_id.in_(closing))
+    still = sa.exists().where(episode.c.account_id == placement.c.account_id, episode.c.ended_on.is_(None))
+    uow.session.execute(
+        sa.update(placement)
+        .where(
+            placement.c.placed_with == HOUSE,
+            placement.c.recalled_on.is_(None),
+            placement.c.account_id.in_(theirs),
+            ~still,
+        )
+        .values(recalled_on=business_date)
+    )

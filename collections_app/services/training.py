@@ -25,7 +25,7 @@ from collections_app.domain.errors import InvalidInput, NotAllowed, NotFound
 from collections_app.domain.permissions import SYSTEM, Actor, Permission
 from collections_app.intake.mapping import Mapping
 from collections_app.queries.feature_frames import matured_labels, raw_frames
-from collections_app.services import casework, intake
+from collections_app.services import casework, intake, ledger
 from models import c_card
 from models.feature_list import FEATURE_SCHEMA
 from models.features import build_features
@@ -106,6 +106,7 @@ def train_from_file(
             upgrade(scratch)
             with UnitsOfWork(scratch, units.clock).begin(SYSTEM) as uow:
                 intake.import_file(uow, path=path, mapping=mapping, business_date=business_date)
+                ledger.refresh(uow, business_date=business_date)
                 casework.refresh(uow, business_date=business_date)
             return train_c_card(
                 units,

@@ -21,6 +21,7 @@ from collections_app.services import (
     casework,
     feedback,
     intake,
+    ledger,
     queueing,
     robocalls,
     runs,
@@ -265,6 +266,7 @@ class Demo:
         mapping = load_mapping("uci_credit_card")
         with self.units.begin(SYSTEM) as uow:
             done = intake.import_file(uow, path=self.plan.real_file, mapping=mapping, business_date=self.plan.end)
+            ledger.refresh(uow, business_date=self.plan.end)
             casework.refresh(uow, business_date=self.plan.end)
         for work in (self._score, self._place, self._treat):
             with self.units.begin(SYSTEM) as uow:
