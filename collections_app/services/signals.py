@@ -33,10 +33,10 @@ _QUESTION = ("customer_id", "provider", "product", "key_type", "snapshot_on")
 _HIT = ("customer_id", "list_code", "severity", "event_on", "is_confirmed", "removed_on")
 _ASKED = {
     "customer_id": pl.Int64, "key_type": pl.String, "snapshot_on": pl.Date, "hit_status": pl.String,
-    "purpose_code": pl.String, "consent_ref": pl.String, "expires_on": pl.Date,
+    "purpose_code": pl.String, "consent_ref": pl.String, "expires_on": pl.Date, "received_on": pl.Date,
 }  # fmt: skip
 # Customers whose enquiries are counted at once: the peak of memory.
-_CUSTOMERS = 50_000
+_CUSTOMERS = 20_000
 
 
 def write_signals(session: Session, frame: pl.DataFrame, *, source: str, business_date: date) -> int:
@@ -188,8 +188,9 @@ def compute(uow: UnitOfWork, *, as_of: date, provider: str) -> dict[str, int]:
 
     Whom the bureau was asked about, and whether it knew them, its answers of product ``enquiries`` say: their day is
     the day that the windows end on, and their purpose, consent and expiry are those of the result. Without such an
-    answer in force a customer stays ``not_queried`` and has no row, whatever enquiries lie about. Counts:
-    {asked, hit, no_hit, error, written, without_query: customers with enquiries that nothing allows to use}.
+    answer in force a customer stays ``not_queried`` and has no row, whatever enquiries lie about. Only customers of
+    whom there is news are counted again. Returns {asked, counted (of these), hit, no_hit, error (of the counted),
+    written, without_query: customers with enquiries that nothing allows to use}.
     """
     uow.actor.require(Permission.FEED_IMPORT)
     session, rules = uow.session, lending_rules(as_of)
@@ -197,15 +198,60 @@ def compute(uow: UnitOfWork, *, as_of: date, provider: str) -> dict[str, int]:
     asked = bulk.read(
         session, sa.select(*(answers.c[c] for c in _ASKED)).where(answers.c.provider == provider), _ASKED
     ).filter(pl.col("hit_status") != HitStatus.NOT_QUERIED)
-    asked = asked.join(_entries(session, as_of), on="customer_id", how="left").sort("customer_id", "key_type")
-    said = {"asked": asked.height, "hit": 0, "no_hit": 0, "error": 0, "written": 0}
-    for start, end in _ranges(asked["customer_id"]):
-        part = asked.slice(start, end - start)
+    asked = asked.join(_entries(session, as_of), on="customer_id", how="left")
+    arrivals = _arrivals(session, provider, as_of)
+    due = _due(session, asked, arrivals, provider=provider, as_of=as_of, rules=rules)
+    said = {"asked": asked.height, "counted": due.height, "hit": 0, "no_hit": 0, "error": 0, "written": 0}
+    for start, end in _ranges(due["customer_id"]):
+        part = due.slice(start, end - start)
         told = pl.concat(_answers(session, part, provider=provider, as_of=as_of, rules=rules), how="diagonal")
         for status, count in told["hit_status"].value_counts().iter_rows():
             said[status] += count
         said["written"] += _append_answers(session, told, source=None)
-    return said | {"without_query": _without_query(session, provider, asked)}
+    return said | {"without_query": arrivals.join(asked, on="customer_id", how="anti").height}
+
+
+def _due(
+    session: Session, asked: pl.DataFrame, arrivals: pl.DataFrame, *, provider: str, as_of: date, rules: LendingRules
+) -> pl.DataFrame:
+    """Return the questions, in order, that have no answer of ours yet, or of whom something came since we counted."""
+    own = answers_as_of(as_of)
+    counted = bulk.read(
+        session,
+        sa.select(
+            own.c.customer_id, own.c.key_type, own.c.snapshot_on, own.c.received_on.label("counted_on"),
+            own.c.vendor_version,
+        ).where(own.c.provider == f"{OWN_PROVIDER}:{provider}"),
+        {"customer_id": pl.Int64, "key_type": pl.String, "snapshot_on": pl.Date, "counted_on": pl.Date,
+         "vendor_version": pl.String},
+    )  # fmt: skip
+    news = pl.max_horizontal("received_on", "arrived_on", "entry_on")
+    # News of the day of counting itself may have come after it: that day is looked at twice.
+    recent = (pl.col("counted_on") >= as_of - timedelta(days=1)) & (news == pl.col("counted_on"))
+    stale = pl.col("counted_on").is_null() | (news > pl.col("counted_on")) | recent
+    other_rules = pl.col("vendor_version") != _version(rules)
+    return (
+        asked.join(counted, on=["customer_id", "key_type", "snapshot_on"], how="left")
+        .join(arrivals, on="customer_id", how="left")
+        .filter(stale | other_rules)
+        .select(asked.columns)
+        .sort("customer_id", "key_type")
+    )
+
+
+def _arrivals(session: Session, provider: str, as_of: date) -> pl.DataFrame:
+    """Return since when the newest enquiry of each customer is known."""
+    enquiry = table_of(CreditEnquiry)
+    statement = (
+        sa.select(enquiry.c.customer_id, sa.func.max(enquiry.c.received_on).label("arrived_on"))
+        .where(enquiry.c.provider == provider, enquiry.c.received_on <= as_of)
+        .group_by(enquiry.c.customer_id)
+    )
+    return bulk.read(session, statement, {"customer_id": pl.Int64, "arrived_on": pl.Date})
+
+
+def _version(rules: LendingRules) -> str:
+    return f"windows {rules.version}"
 
 
 def _ranges(customers: pl.Series) -> Iterator[tuple[int, int]]:
@@ -223,7 +269,7 @@ def _answers(
 ) -> Iterator[pl.DataFrame]:
     own = {
         "provider": f"{OWN_PROVIDER}:{provider}", "product": PRODUCT, "received_on": as_of,
-        "vendor_version": f"windows {rules.version}",
+        "vendor_version": _version(rules),
     }  # fmt: skip
     asked = _completed(asked, {"cost_amount": pl.Int64, "cost_currency": pl.String}).with_columns(
         *(pl.lit(v).alias(c) for c, v in own.items()), fields=pl.lit("{}")
@@ -233,9 +279,8 @@ def _answers(
     if points.is_empty():
         return
     oldest: Any = points["snapshot_on"].min()
-    first, last = int(points["customer_id"][0]), int(points["customer_id"][-1])
     since = oldest - timedelta(days=rules.look_back)
-    events = read_enquiries(session, provider=provider, customers=(first, last), since=since)
+    events = read_enquiries(session, provider=provider, customers=points["customer_id"], since=since)
     wanted = points.rename({"snapshot_on": "as_of"}).select(list(POINTS))
     for counted in count_parts(events, wanted, known_on=as_of, rules=rules):
         for key in KeyType:
@@ -269,11 +314,3 @@ def _entries(session: Session, as_of: date) -> pl.DataFrame:
         .group_by(Account.customer_id)
     )
     return bulk.read(session, statement, {"customer_id": pl.Int64, "entry_on": pl.Date})
-
-
-def _without_query(session: Session, provider: str, asked: pl.DataFrame) -> int:
-    """Count the customers whose enquiries may not be used."""
-    enquiry = table_of(CreditEnquiry)
-    statement = sa.select(enquiry.c.customer_id).where(enquiry.c.provider == provider).distinct()
-    known = bulk.read(session, statement, {"customer_id": pl.Int64})
-    return known.join(asked, on="customer_id", how="anti").height

@@ -95,7 +95,6 @@ def test_a_portfolio_counted_in_parts_is_the_same_portfolio(part: int, monkeypat
     known_on = FIRST.date() + timedelta(days=400)
     whole = set_based.count_windows(frame_of(rows), asked, known_on=known_on, rules=RULES)
     monkeypatch.setattr(set_based, "_PART", part)
-    monkeypatch.setattr(set_based, "_SLICE", 2)
     pieces = set_based.count_windows(frame_of(rows), asked, known_on=known_on, rules=RULES)
     assert whole.equals(pieces)
     assert whole.filter(customer_id=7)["all_apps_12m"][0] == 7

@@ -214,7 +214,7 @@ def test_raw_enquiries_become_an_answer_of_our_own(session: Session, units: Unit
         enquiry(5, 3, is_own=True), enquiry(6, 3, key_type="mobile"), enquiry(7, 1),
     ) == 7  # fmt: skip
     assert compute(session, units) == {
-        "asked": 1, "hit": 1, "no_hit": 0, "error": 0, "written": 1, "without_query": 0
+        "asked": 1, "counted": 1, "hit": 1, "no_hit": 0, "error": 0, "written": 1, "without_query": 0
     }  # fmt: skip
     told = own(session)
     # Windows end two days ago, the day that the bureau spoke of: yesterday's enquiry is not in them.
@@ -238,6 +238,22 @@ def test_computing_twice_a_day_changes_nothing_and_late_enquiries_make_a_later_r
     assert own(session)["ml_id_all_orgs_7d"] == 2
     before = outside_signals(session, get_customer_id(session, "C1"), as_of=TODAY)
     assert next(a for a in before.answers if a.provider == OWN).windows[0].orgs == 1
+
+
+def test_only_customers_of_whom_there_is_news_are_counted_again(session: Session, units: UnitsOfWork) -> None:
+    for ref in ("C1", "C2", "C3"):
+        asked(session, "hit", ref)
+    tell_enquiries(session, enquiry(1, 3), enquiry(2, 3, "C2"))
+    assert compute(session, units)["counted"] == 3
+    later = TODAY + timedelta(days=5)
+    assert compute(session, units, later)["counted"] == 0
+    tell_enquiries(session, enquiry(3, 4), on=later)
+    account = make_account(session, customer_id=get_customer_id(session, "C2"))
+    make_episode(session, account_id=account.id, entry_on=later)
+    asked(session, "hit", "C3", snapshot_on=TODAY, received_on=later)
+    assert compute(session, units, later)["counted"] == 3
+    assert own(session)["ml_id_all_orgs_7d"] == 2
+    assert own(session, "C2")["ml_id_all_orgs_since_entry"] == 0
 
 
 def test_no_hit_not_queried_and_a_true_zero_are_three_things(session: Session, units: UnitsOfWork) -> None:
