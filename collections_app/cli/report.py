@@ -114,6 +114,8 @@ def said(value: Value, column: Column, currency: str) -> str:
         return f"{Money(int(str(value)), currency).decimal():,.{exponent(currency)}f}"
     if column.kind is Kind.RATE:
         return f"{value:.2%}"
+    if column.kind is Kind.MEAN:
+        return f"{value:.2f}"
     return f"{value:,}" if column.kind is Kind.COUNT else _plain(value)
 
 

@@ -36,6 +36,7 @@ class Permission(StrEnum):
     PROTECTION_RECORD = "protection:record"
     RECORDING_LISTEN = "recording:listen"
     RECORDING_REVIEW = "recording:review"
+    REPORT_READ = "report:read"
     STRATEGY_PUBLISH = "strategy:publish"
     USER_MANAGE = "user:manage"
 
@@ -45,14 +46,15 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.AGENT: frozenset({_P.CASE_READ, _P.CASE_WORK, _P.PLAN_PROPOSE, _P.PROTECTION_RECORD}),
     Role.SUPERVISOR: frozenset(
         {_P.CASE_READ, _P.CASE_READ_ALL, _P.RECORDING_LISTEN, _P.RECORDING_REVIEW, _P.JOB_READ, _P.PLAN_DECIDE,
-         _P.PLAN_PROPOSE, _P.PROTECTION_DECIDE, _P.PROTECTION_RECORD}
+         _P.PLAN_PROPOSE, _P.PROTECTION_DECIDE, _P.PROTECTION_RECORD, _P.REPORT_READ}
     ),
     Role.SCHEDULER: frozenset(
-        {_P.CAMPAIGN_READ, _P.CAMPAIGN_RUN, _P.CASE_READ, _P.CASE_READ_ALL, _P.JOB_READ, _P.JOB_RUN}
+        {_P.CAMPAIGN_READ, _P.CAMPAIGN_RUN, _P.CASE_READ, _P.CASE_READ_ALL, _P.JOB_READ, _P.JOB_RUN,
+         _P.REPORT_READ}
     ),
     Role.STRATEGIST: frozenset(
         {_P.CASE_READ, _P.CASE_READ_ALL, _P.CAMPAIGN_READ, _P.STRATEGY_PUBLISH, _P.MODEL_TRAIN,
-         _P.MODEL_APPROVE, _P.JOB_READ}
+         _P.MODEL_APPROVE, _P.JOB_READ, _P.REPORT_READ}
     ),
     Role.ADMIN: frozenset({_P.USER_MANAGE, _P.JOB_READ, _P.JOB_RUN}),
     Role.SYSTEM: frozenset(Permission)

@@ -10,11 +10,12 @@ from collections_app.web.home.views import blueprint as home
 from collections_app.web.people.views import blueprint as people
 from collections_app.web.promises.views import blueprint as promises
 from collections_app.web.recordings.views import blueprint as recordings
+from collections_app.web.reports.views import blueprint as reports
 from collections_app.web.runs.views import blueprint as runs
 from collections_app.web.webhooks.twilio import blueprint as twilio
 from collections_app.web.worklist.views import blueprint as worklist
 
-BLUEPRINTS = (auth, home, worklist, cases, promises, recordings, campaigns, runs, people, health, twilio)
+BLUEPRINTS = (auth, home, worklist, cases, promises, recordings, campaigns, reports, runs, people, health, twilio)
 
 
 def register_blueprints(app: Flask) -> None:

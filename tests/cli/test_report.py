@@ -44,7 +44,7 @@ def test_json_carries_the_definition_the_date_and_the_columns(app: App) -> None:
     told = json.loads(_report(app, "roll-rates", "--as-of", "2026-03-01", "--format", "json").output)
     assert (told["name"], told["as_of"], told["known_at"]) == ("roll-rates", "2026-03-01", None)
     assert told["definition"] == REPORTS["roll-rates"].definition
-    assert {"name": "share", "label": "Share", "meaning": "moved accounts / accounts in the opening bucket",
+    assert {"name": "share", "label": "Share of accounts", "meaning": "moved accounts / accounts in the opening bucket",
             "kind": "rate"} in told["columns"]  # fmt: skip
     assert {r["to_state"]: r["share"] for r in told["rows"] if r["share"]} == {"M0": 0.5, "M1": 0.5}
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
@@ -61,3 +62,14 @@ class Visitor:
     def go(self, path: str) -> None:
         """Open a page."""
         self.page.goto(self.address + path)
+
+
+def violations(page: object) -> list[tuple[str, str]]:
+    """Return what a page puts in the way of people who see, hear or point differently: rule and place."""
+    results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]})
+    return [
+        (violation["id"], node["html"][:160] + " | " + node.get("failureSummary", "")[:300])
+        for violation in results.response["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]

@@ -36,6 +36,8 @@ def _addresses(app: Flask, scene: Scene) -> list[tuple[str, str, object]]:
         "run_id": scene.run,
         "step": "pause",
         "filename": "app.css",
+        "name": "roll-rates",
+        "form": "csv",
         "token": "x",
     }
     found = []

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, expect
 
@@ -12,7 +11,7 @@ from collections_app.db import tables as t
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.contact import CampaignStatus
 from collections_app.domain.outcomes import Disposition, Outcome
-from tests.web.browsing import CHROMIUM, Visitor, chromium, serving
+from tests.web.browsing import CHROMIUM, Visitor, chromium, serving, violations
 from tests.web.scene import LONG_NAME, Scene
 
 pytestmark = [
@@ -160,7 +159,7 @@ def test_every_page_is_accessible_in_both_themes_and_fits_a_phone(
             call.click()
             page.keyboard.press("1")
             page.keyboard.press("p")
-        found += [(path, *violation) for violation in _violations(page)]
+        found += [(path, *violation) for violation in violations(page)]
         page.set_viewport_size({"width": 390, "height": 844})
         wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wider <= 0, f"{path} is {wider} px wider than a phone"
@@ -171,19 +170,9 @@ def test_every_page_is_accessible_in_both_themes_and_fits_a_phone(
 
 def test_the_login_page_is_accessible(address: str, visitor: Visitor) -> None:
     visitor.go("/login")
-    assert _violations(visitor.page) == []
+    assert violations(visitor.page) == []
 
 
 def _until(condition: str) -> str:
     """Return a script that waits for a condition; the page's policy forbids Playwright's own way, eval."""
     return f"s => new Promise(done => {{ const look = () => {condition} ? done() : setTimeout(look, 50); look(); }})"
-
-
-def _violations(page: object) -> list[tuple[str, str]]:
-    results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]})
-    return [
-        (violation["id"], node["html"][:160] + " | " + node.get("failureSummary", "")[:300])
-        for violation in results.response["violations"]
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]

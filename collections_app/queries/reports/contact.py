@@ -19,6 +19,7 @@ from collections_app.queries.reports.report import (
     Table,
     count,
     interval,
+    mean,
     rate,
     spread,
 )
@@ -35,7 +36,7 @@ _COLUMNS = (
     count("attempts", "Attempts", "tries that left the house; one on a case counts once"),
     count("on_accounts", "On accounts", "the same, counted once for each account of the case"),
     count("attempted", "Attempted", "accounts with an attempt, queued or not"),
-    rate("intensity", "Intensity 渗透率", "on accounts / attempted: tries for each account that was tried"),
+    mean("intensity", "Intensity 渗透率", "on accounts / attempted: tries for each account that was tried"),
     count("connects", "Connects", "attempts that a person or a machine answered"),
     count("voicemails", "Voicemails", "of these, answered by a machine"),
     rate("connect_rate", "Connect rate", "connects / attempts; empty for channels that nobody answers"),

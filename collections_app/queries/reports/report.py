@@ -23,6 +23,7 @@ class Kind(StrEnum):
     COUNT = "count"
     MONEY = "money"
     RATE = "rate"
+    MEAN = "mean"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ def money(name: str, label: str, meaning: str) -> Column:
 def rate(name: str, label: str, meaning: str) -> Column:
     """Describe a column of rates: a fraction, empty where the denominator is 0."""
     return Column(name, label, meaning, Kind.RATE)
+
+
+def mean(name: str, label: str, meaning: str) -> Column:
+    """Describe a column of so many of these for each of those: a number, not a share."""
+    return Column(name, label, meaning, Kind.MEAN)
 
 
 def interval(name: str) -> tuple[Column, Column]:

@@ -140,10 +140,10 @@ def roll_rates(session: Session, scope: Scope) -> Table:
         BUCKET_TABLE, CURRENCY, FROM, FROM_DPD, Column("to_state", "To", "bucket or final state at the closing end"),
         count("n_from", "Accounts", "tracked accounts in the opening bucket"),
         count("n", "Moved", "of these, accounts in this state at the closing month end"),
-        rate("share", "Share", "moved accounts / accounts in the opening bucket"),
+        rate("share", "Share of accounts", "moved accounts / accounts in the opening bucket"),
         money("balance_from", "Opening balance", "balance of the opening bucket at the opening month end"),
         money("balance", "Of it", "opening balance of the accounts that moved to this state"),
-        rate("share_balance", "By balance", "opening balance moved / opening balance of the bucket"),
+        rate("share_balance", "Share of balance", "opening balance moved / opening balance of the bucket"),
     )  # fmt: skip
     rows: list[Row] = []
     for m in matrices(session, scope):

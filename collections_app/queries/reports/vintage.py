@@ -40,7 +40,7 @@ def vintage(session: Session, scope: Scope) -> Table:
         money("disbursed", "Disbursed", "their limit or principal"),
         count("mob", "Months on book", "month ends since the end of the origination month"),
         money("bad", f"DPD ≥ {BAD_DPD}", f"balance at this month end of accounts with DPD of {BAD_DPD} or more"),
-        rate("current", "Current", f"balance with DPD of {BAD_DPD} or more / disbursed"),
+        rate("current", "Current rate", f"balance with DPD of {BAD_DPD} or more / disbursed"),
         money("ever_bad", "Ever", f"balance with which accounts first reached DPD {BAD_DPD}, by this month end"),
         rate("ever", "Ever rate", "ever / disbursed: this curve never falls"),
     )  # fmt: skip
