@@ -7,10 +7,11 @@ import sqlalchemy as sa
 
 from collections_app.db import bulk
 from collections_app.db.base import table_of
-from collections_app.db.tables import Account, Assignment, Case, CaseEvent, Episode, Placement, QueueEntry
+from collections_app.db.tables import Account, Assignment, Case, Episode, Placement, QueueEntry
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.cases import CaseStage, CloseReason, EpisodeEnd
 from collections_app.domain.events import EventKind
+from collections_app.services.case_events import record_many
 from strategies.parameters import casework as parameters
 
 # The ends of a case's episodes, the gravest first, and why the case is then closed.
@@ -47,25 +48,6 @@ def _may_be_collected(business_date: date) -> sa.ColumnElement[bool]:
     )
 
 
-def _record_many(uow: UnitOfWork, select: sa.Select[Any], kind: EventKind) -> None:
-    """Append one event per (case_id, payload-as-json) row of a select."""
-    table = table_of(CaseEvent)
-    picked = select.subquery()
-    case_id, payload = picked.c
-    uow.session.execute(
-        sa.insert(table).from_select(
-            ["case_id", "payload", "kind", "at", "actor"],
-            sa.select(
-                case_id,
-                payload,
-                sa.literal(kind.value),
-                sa.literal(uow.now, table.c.at.type),
-                sa.literal(uow.actor.name),
-            ),
-        )
-    )
-
-
 def _empty(uow: UnitOfWork) -> sa.ColumnElement[Any]:
     return bulk.as_json(uow.session, sa.literal("{}"))
 
@@ -90,7 +72,7 @@ def _open(uow: UnitOfWork, business_date: date) -> int:
     names = ["customer_id", "opened_on", "stage", "dpd", "arrears_amount", "balance_amount", "currency"]
     last = uow.session.scalar(sa.select(sa.func.coalesce(sa.func.max(case.c.id), 0))) or 0
     count = bulk.affected(uow.session, sa.insert(case).from_select(names, new))
-    _record_many(uow, sa.select(case.c.id, _empty(uow)).where(case.c.id > last), EventKind.CASE_OPENED)
+    record_many(uow, sa.select(case.c.id, _empty(uow)).where(case.c.id > last), EventKind.CASE_OPENED)
     return count
 
 
@@ -139,7 +121,7 @@ def _refresh_figures(uow: UnitOfWork) -> int:
     stage = sa.cast(by_dpd, sa.String(32))
     moving = (case.c.closed_on.is_(None), sa.cast(case.c.stage, sa.String(32)) != stage)
     moved_to = bulk.json_object(uow.session, to=stage)
-    _record_many(
+    record_many(
         uow, sa.select(case.c.id, sa.type_coerce(moved_to, sa.Text())).where(*moving), EventKind.CASE_STAGE_MOVED
     )
     return bulk.affected(uow.session, sa.update(case).where(*moving).values(stage=stage))
@@ -179,7 +161,7 @@ def _place(uow: UnitOfWork, business_date: date) -> int:
             .join_from(placement, episode, episode.c.account_id == placement.c.account_id)
             .where(placement.c.id > last, episode.c.ended_on.is_(None))
         )
-        _record_many(uow, made, EventKind.PLACEMENT_MADE)
+        record_many(uow, made, EventKind.PLACEMENT_MADE)
     return count
 
 
@@ -193,7 +175,7 @@ def _close(uow: UnitOfWork, business_date: date) -> int:
         return 0
     staged = bulk.stage(uow.session, "staged_closing", bulk.frame_of_ids("case_id", ids))
     closing = sa.select(staged.c.case_id)
-    _record_many(uow, sa.select(staged.c.case_id, _empty(uow)), EventKind.CASE_CLOSED)
+    record_many(uow, sa.select(staged.c.case_id, _empty(uow)), EventKind.CASE_CLOSED)
     uow.session.execute(
         sa.update(case)
         .where(case.c.id.in_(closing))

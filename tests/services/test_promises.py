@@ -5,12 +5,15 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from collections_app.db.tables import Account, Case, FeedBatch, Payment, Promise
+from collections_app.db.tables import Account, Case, CaseEvent, Episode, PaymentAllocation, Promise
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.errors import Conflict, InvalidInput
+from collections_app.domain.events import EventKind
 from collections_app.domain.promises import PromiseStatus
+from collections_app.queries.as_of import standings_as_of
 from collections_app.services import promises
-from tests.factories import TODAY, make_account, make_case, make_episode
+from tests import loans
+from tests.factories import NOW, TODAY, make_account, make_case, make_episode
 
 DUE = TODAY + timedelta(days=5)
 
@@ -38,39 +41,8 @@ def promise(units: UnitsOfWork, case: Case, *, amount: int = 20_000, due: date =
         ).id
 
 
-def pay(units: UnitsOfWork, case: Case, amount: int, on: date, **over: object) -> None:
-    account = account_of(units, case)
-    with units.begin() as uow:
-        count = uow.session.scalar(sa.select(sa.func.count()).select_from(Payment)) or 0
-
-        batch = FeedBatch(
-            source="test",
-            entity="payments",
-            mapping="m",
-            mapping_version=1,
-            business_date=on,
-            file_name="f",
-            sha256=str(count),
-            rows=1,
-            accepted=1,
-            quarantined=0,
-            unchanged=0,
-            imported_at=uow.now,
-        )
-        uow.session.add(batch)
-        uow.session.flush()
-        values = {
-            "source": "test",
-            "payment_ref": f"P{count}",
-            "account_id": account.id,
-            "batch_id": batch.id,
-            "amount": amount,
-            "currency": "USD",
-            "kind": "payment",
-            "status": "settled",
-            "value_on": on,
-        }
-        uow.session.add(Payment(**(values | over)))
+def pay(units: UnitsOfWork, case: Case, amount: int, on: date, ref: str = "P0", **over: object) -> None:
+    loans.pay(units, account_of(units, case), ref, amount, on, **over)
 
 
 def status(units: UnitsOfWork, promise_id: int, on: date) -> PromiseStatus:
@@ -108,7 +80,7 @@ def test_a_chargeback_undoes_a_kept_promise(units: UnitsOfWork, case: Case) -> N
     made = promise(units, case)
     pay(units, case, 20_000, TODAY + timedelta(days=1))
     assert status(units, made, TODAY + timedelta(days=2)) is PromiseStatus.KEPT
-    pay(units, case, 20_000, TODAY + timedelta(days=1), kind="chargeback", reverses_ref="P0")
+    pay(units, case, 20_000, TODAY + timedelta(days=1), "R0", kind="chargeback", reverses_ref="P0")
     assert status(units, made, DUE + timedelta(days=4)) is PromiseStatus.BROKEN
 
 
@@ -164,3 +136,92 @@ def test_the_other_account_of_the_customer_keeps_its_own_promise(units: UnitsOfW
         ).id
     with units.database.reading() as session:
         assert {session.get_one(Promise, i).status for i in (made, twin)} == {PromiseStatus.OPEN}
+
+
+def test_the_chargeback_of_the_payment_that_kept_a_promise_undoes_all_that_followed_from_it(units: UnitsOfWork) -> None:
+    """T17: promise broken, days past due written anew from the payment's value date, no cash left to credit."""
+    due = TODAY - timedelta(days=12)
+    with units.begin() as uow:
+        case = make_case(uow.session, account=False)
+        loan = loans.make_loan(uow.session, {due: 20_000}, customer_id=case.customer_id)
+    loans.refresh(units, TODAY)
+    with units.begin() as uow:
+        episode = uow.session.scalars(sa.select(Episode).where(Episode.account_id == loan.id)).one()
+        episode.case_id = case.id
+    made = promise(units, case)
+    pay(units, case, 20_000, TODAY + timedelta(days=1))
+    loans.refresh(units, TODAY + timedelta(days=2))
+    assert status(units, made, TODAY + timedelta(days=2)) is PromiseStatus.KEPT
+    pay(units, case, 20_000, DUE + timedelta(days=4), "R0", kind="chargeback", reverses_ref="P0")
+    after = DUE + timedelta(days=5)
+    loans.refresh(units, after)
+    assert status(units, made, after) is PromiseStatus.BROKEN
+    with units.database.reading() as session:
+        told = session.get_one(Promise, made)
+        assert (told.paid_amount, told.settled_on, told.is_stale) == (0, after, False)
+        events = session.scalars(sa.select(CaseEvent.payload).where(CaseEvent.kind == EventKind.PROMISE_JUDGED))
+        assert [(e["was"], e["status"]) for e in events] == [("open", "kept"), ("kept", "broken")]
+        for on in (TODAY, TODAY + timedelta(days=2), after):
+            stood = standings_as_of(on)
+            assert session.scalar(sa.select(stood.c.dpd).where(stood.c.account_id == loan.id)) == (on - due).days
+        assert session.scalar(sa.select(sa.func.count()).select_from(PaymentAllocation)) == 0
+
+
+def test_a_payment_that_was_booked_late_keeps_a_promise_that_was_broken(units: UnitsOfWork, case: Case) -> None:
+    made = promise(units, case)
+    later = DUE + timedelta(days=3)
+    assert status(units, made, later) is PromiseStatus.BROKEN
+    pay(units, case, 20_000, DUE)
+    assert status(units, made, later + timedelta(days=1)) is PromiseStatus.KEPT
+
+
+def test_a_promise_that_would_be_open_again_gives_way_to_the_newer_one(units: UnitsOfWork, case: Case) -> None:
+    first = promise(units, case, amount=10_000)
+    pay(units, case, 10_000, TODAY)
+    assert status(units, first, TODAY + timedelta(days=1)) is PromiseStatus.KEPT
+    second = promise(units, case, amount=5_000)
+    pay(units, case, 10_000, TODAY + timedelta(days=1), "R0", kind="reversal", reverses_ref="P0")
+    assert status(units, first, TODAY + timedelta(days=2)) is PromiseStatus.SUPERSEDED
+    with units.database.reading() as session:
+        assert session.get_one(Promise, second).status is PromiseStatus.OPEN
+        assert session.get_one(Promise, second).supersedes_id == first
+
+
+def test_part_of_a_payment_taken_back_leaves_a_promise_partial(units: UnitsOfWork, case: Case) -> None:
+    made = promise(units, case)
+    pay(units, case, 20_000, DUE)
+    pay(units, case, 6_000, DUE + timedelta(days=1), "R0", kind="reversal", reverses_ref="P0")
+    assert status(units, made, DUE + timedelta(days=3)) is PromiseStatus.PARTIAL
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(-1, PromiseStatus.BROKEN), (1, PromiseStatus.KEPT)])
+def test_money_that_was_on_its_way_before_the_promise_does_not_help_it(
+    units: UnitsOfWork, case: Case, minutes: int, expected: PromiseStatus
+) -> None:
+    """T18 within a day: value date and promise fall on the same one."""
+    made = promise(units, case)
+    pay(units, case, 20_000, TODAY, initiated_at=NOW + timedelta(minutes=minutes))
+    assert status(units, made, DUE + timedelta(days=3)) is expected
+
+
+def test_what_a_partial_promise_counted_helps_no_later_one(units: UnitsOfWork, case: Case) -> None:
+    first = promise(units, case, amount=10_000, due=TODAY)
+    pay(units, case, 10_000, TODAY)
+    assert status(units, first, TODAY + timedelta(days=1)) is PromiseStatus.KEPT
+    second = promise(units, case, amount=8_000)
+    pay(units, case, 8_000, TODAY + timedelta(days=1), "P1")
+    assert status(units, second, TODAY + timedelta(days=3)) is PromiseStatus.KEPT
+    pay(units, case, 10_000, TODAY + timedelta(days=3), "R0", kind="reversal", reverses_ref="P0")
+    assert status(units, first, TODAY + timedelta(days=4)) is PromiseStatus.PARTIAL
+    assert status(units, second, DUE + timedelta(days=3)) is PromiseStatus.BROKEN
+
+
+def test_a_judged_promise_is_left_alone_until_cash_of_its_account_changes(units: UnitsOfWork, case: Case) -> None:
+    made = promise(units, case)
+    assert status(units, made, DUE + timedelta(days=3)) is PromiseStatus.BROKEN
+    with units.begin() as uow:
+        assert promises.settle(uow, business_date=DUE + timedelta(days=4)) == {"judged": 0}
+    pay(units, case, 1, DUE)
+    with units.begin() as uow:
+        assert promises.settle(uow, business_date=DUE + timedelta(days=4))["judged"] == 0
+        assert uow.session.get_one(Promise, made).paid_amount == 1
