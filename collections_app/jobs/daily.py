@@ -18,6 +18,7 @@ from collections_app.services import (
     promises,
     queueing,
     scoring,
+    signals,
     treatment,
 )
 from models.registry import ModelStore
@@ -59,6 +60,7 @@ DAILY: tuple[Step, ...] = (
     Step("ledger", lambda uow, day: ledger.refresh(uow, business_date=day.business_date)),
     Step("casework", lambda uow, day: casework.refresh(uow, business_date=day.business_date)),
     Step("promises", lambda uow, day: promises.settle(uow, business_date=day.business_date)),
+    Step("signals", lambda uow, day: signals.refresh(uow, business_date=day.business_date)),
     Step(
         "scoring",
         lambda uow, day: scoring.score_open(uow, business_date=day.business_date, models=day.models),

@@ -20,7 +20,7 @@ from collections_app.domain.multi_lending import ENQUIRIES, OWN_PROVIDER, PRODUC
 from collections_app.domain.permissions import Permission
 from collections_app.intake.plausibility import contradictions
 from collections_app.queries.multi_lending import POINTS, count_parts, name_columns, read_enquiries
-from collections_app.queries.signals import answers_as_of, newest_answers
+from collections_app.queries.signals import answers_as_of, list_bureaus, newest_answers
 from strategies.signals import lending_rules, list_rules
 
 _ANSWER = {
@@ -181,6 +181,15 @@ def origin_tables(origin: sa.FromClause) -> Iterator[sa.FromClause]:
         yield from origin_tables(origin.right)
     else:
         yield origin
+
+
+def refresh(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
+    """Compute the answers of every bureau that hands over raw enquiries; return the sums of what ``compute`` says."""
+    said: dict[str, int] = {}
+    for bureau in list_bureaus(uow.session, as_of=business_date):
+        for name, count in compute(uow, as_of=business_date, provider=bureau).items():
+            said[name] = said.get(name, 0) + count
+    return said
 
 
 def compute(uow: UnitOfWork, *, as_of: date, provider: str) -> dict[str, int]:

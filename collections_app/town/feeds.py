@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from collections_app.town.bureau import Bureaus
 from collections_app.town.ledger import Cash, Ledger
 from collections_app.town.population import Bools, Ints, Points, Population
 from collections_app.town.schedules import Schedules
@@ -18,15 +19,13 @@ from collections_app.town.schedules import Schedules
 SCHEMA_VERSION = "2"
 SOURCE = "town"
 CREDITORS = {False: "Figment Savings Bank", True: "样例消费金融"}
-PROVIDER = "demo_bureau"
 SIGNAL_EVERY_DAYS = 30
-_HIT = ("hit", "no_hit", "error", "not_queried")
-_WINDOWS = {"7d": 7, "15d": 15, "1m": 30, "3m": 90, "6m": 180, "12m": 365}
 _SUMS = {
     "accounts": ("limit_or_principal", "balance_total", "arrears_total", "minimum_due"),
     "instalments": ("principal_due",),
     "payments": ("amount",),
     "cycles": ("statement_amount", "paid_amount"),
+    "signals": ("cost_minor",),
 }
 
 
@@ -43,9 +42,11 @@ class FeedWriter:
     _signal_on: Ints = field(init=False)
     _told_payments: set[str] = field(init=False, default_factory=set)
     _schedules: Schedules = field(init=False)
+    _bureaus: Bureaus = field(init=False)
 
     def __post_init__(self) -> None:
         self._schedules = Schedules(self.town, self.ledger)
+        self._bureaus = Bureaus(self.town)
         people, accounts = len(self.town.customers), len(self.town.accounts)
         self._told_customer = np.zeros(people, dtype=bool)
         self._told_overdue = np.zeros(accounts, dtype=bool)
@@ -71,13 +72,12 @@ class FeedWriter:
             "contact_points": self._points(arrivals),
             "payments": self._payments([c for c in booked if c not in unseen]),
             "cycles": self._cycles(accounts, first_time, business_date),
-            "signals": self._signals(owners, business_date),
         }
         self._told_customer[arrivals] = True
         self._told_account[accounts] = True
         self._told_overdue[:] = False
         self._told_overdue[accounts] = self.ledger.is_overdue()[accounts]
-        return self._save(frames, mode, business_date)
+        return self._save([*frames.items(), *self._outside(owners, business_date)], mode, business_date)
 
     def _customers(self, who: Ints) -> pl.DataFrame:
         c = self.town.customers
@@ -171,49 +171,28 @@ class FeedWriter:
             orient="row",
         )  # fmt: skip
 
-    def _signals(self, owners: Ints, business_date: date) -> pl.DataFrame:
-        """Ask the bureau about arrivals, and again a month later while they stay overdue."""
+    def _outside(self, owners: Ints, business_date: date) -> list[tuple[str, pl.DataFrame]]:
+        """Ask the bureaus about arrivals, and again a month later while they stay overdue."""
         today = business_date.toordinal()
         asked = owners[self._signal_on[owners] <= today - SIGNAL_EVERY_DAYS]
+        # Applications up to the day before the last question are known to the platform already.
+        since = self._signal_on[asked] - 1
         self._signal_on[asked] = today
-        hit = self.town.customers.bureau_knows[asked]
-        columns: dict[str, Any] = {
-            "customer_id": [self.town.customers.ref[k] for k in asked],
-            "provider": [PROVIDER] * asked.size,
-            "snapshot_asof": [business_date - timedelta(days=1)] * asked.size,
-            "received_on": [business_date] * asked.size,
-            "hit_status": [_HIT[h] for h in hit],
-            # Asked under the loan contract's consent to bureau questions while it is being collected.
-            "purpose_code": ["post_loan"] * asked.size,
-            "consent_id": [f"contract/{self.town.customers.ref[k]}" for k in asked],
-        }
-        for name, values in self.multi_lending(asked, today - 1).items():
-            columns[name] = pl.Series(values).set(pl.Series(hit != 0), None)
-        return pl.DataFrame(columns)
+        return [
+            ("signals", self._bureaus.answers(asked, business_date)),
+            ("signals", self._bureaus.receipts(asked, business_date)),
+            ("enquiries", self._bureaus.enquiries(asked, since, business_date)),
+        ]
 
-    def multi_lending(self, who: Ints, ordinal: int) -> dict[str, Ints]:
-        """Return the nested counts of applications and of lenders as a bureau would see them on a day."""
-        row = self.town.day_row(ordinal)
-        cumulated = self.town.applications[:, who]
-        apps = {name: cumulated[row] - cumulated[max(row - days, 0)] for name, days in _WINDOWS.items()}
-        orgs = {name: np.ceil(n**0.85).astype(np.int64) for name, n in apps.items()}
-        windows = ("1m", "3m", "12m")
-        small = 0.35 + 0.5 * (who * 0.7548776662 % 1.0)  # each customer's taste for lenders that are no banks
-        return {
-            **{f"ml_id_all_apps_{w}": n for w, n in apps.items()},
-            **{f"ml_id_all_orgs_{w}": n for w, n in orgs.items()},
-            **{f"ml_id_nbank_orgs_{w}": np.floor(orgs[w] * small).astype(np.int64) for w in windows},
-            "ml_id_all_night_apps_3m": np.floor(apps["3m"] * (1 - small) * 0.6).astype(np.int64),
-        }
-
-    def _save(self, frames: dict[str, pl.DataFrame], mode: str, business_date: date) -> Path:
+    def _save(self, frames: list[tuple[str, pl.DataFrame]], mode: str, business_date: date) -> Path:
         folder = self.folder / SOURCE / business_date.isoformat()
         folder.mkdir(parents=True, exist_ok=True)
         files: list[dict[str, Any]] = []
-        for entity, frame in frames.items():
+        for entity, frame in frames:
             if frame.is_empty():
                 continue
-            name = f"{entity}_{mode}_001.csv.gz"
+            number = 1 + sum(f["entity"] == entity for f in files)
+            name = f"{entity}_{mode}_{number:03d}.csv.gz"
             packed = gzip.compress(frame.write_csv(line_terminator="\r\n").encode(), compresslevel=1, mtime=0)
             (folder / name).write_bytes(packed)
             files.append({
