@@ -20,12 +20,18 @@ from collections_app.db.tables import (
     Review,
     StopFlag,
 )
+from collections_app.domain.cases import EpisodeEnd
 from collections_app.domain.contact import Channel, Mode, StopCode
 from collections_app.domain.outcomes import OUTCOMES, Disposition, Outcome
 from collections_app.domain.promises import PromiseStatus
 from collections_app.queries.as_of import edges, standing_spans
 
 _INSTANT = pl.Datetime("us", "UTC")
+
+
+def is_counted(as_of: date) -> sa.ColumnElement[bool]:
+    """Tell whether an episode counts in figures as of a day: not if it was shown by then never to have been."""
+    return sa.or_(Episode.ended_on.is_(None), Episode.ended_on > as_of, Episode.end_reason != EpisodeEnd.RESTATED)
 
 
 def episodes(session: Session, *, as_of: date) -> pl.DataFrame:
@@ -40,7 +46,7 @@ def episodes(session: Session, *, as_of: date) -> pl.DataFrame:
         )
         .join(Account, Account.id == Episode.account_id)
         .join(Customer, Customer.id == Account.customer_id)
-        .where(Episode.entry_on <= as_of)
+        .where(Episode.entry_on <= as_of, is_counted(as_of))
     )  # fmt: skip
     schema = {"episode_id": pl.Int64, "account_id": pl.Int64, "customer_id": pl.Int64, "source": pl.String,
               "customer_ref": pl.String, "account_ref": pl.String, "entry_on": pl.Date, "ended_on": pl.Date,

@@ -10,7 +10,7 @@ from collections_app.db.base import table_of
 from collections_app.db.tables import Episode, TrainingLabel
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.permissions import Permission
-from collections_app.queries import as_of
+from collections_app.queries import as_of, episode_history
 from models import labels
 
 # An episode whose outcome stayed unknown for this long will not become known.
@@ -37,6 +37,7 @@ def mature(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
             episode.c.entry_on <= business_date - lag,
             episode.c.entry_on > business_date - timedelta(days=_GIVE_UP_DAYS),
             episode.c.entry_dpd <= labels.ENTRY_DPD,
+            episode_history.is_counted(business_date),
             ~done,
         )
     )  # fmt: skip

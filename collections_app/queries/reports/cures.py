@@ -13,6 +13,7 @@ from collections_app.domain.cases import EpisodeEnd
 from collections_app.domain.metrics import PAID_CHANNELS, PAID_OFF, SOLD, ratio, share
 from collections_app.domain.outcomes import Outcome
 from collections_app.queries.as_of import overdue_spans
+from collections_app.queries.episode_history import is_counted
 from collections_app.queries.reports.attempts import SENT
 from collections_app.queries.reports.months import first_day, label, latest, month_of
 from collections_app.queries.reports.report import (
@@ -73,7 +74,8 @@ def _episodes(scope: Scope, *more: Any) -> sa.Select[Any]:
             sa.case((cured, days_between(Episode.entry_on, Episode.ended_on))).label("cured_after"), *more,
         )
         .join(Account, Account.id == Episode.account_id)
-        .where(Episode.entry_on <= scope.as_of, Episode.entry_on >= first_day(latest(scope.as_of, MONTHS)[0]))
+        .where(Episode.entry_on <= scope.as_of, Episode.entry_on >= first_day(latest(scope.as_of, MONTHS)[0]),
+               is_counted(scope.as_of))
     )  # fmt: skip
     return chosen.where(Account.source == scope.source) if scope.source else chosen
 
