@@ -205,7 +205,7 @@ ENTITIES: dict[str, Entity] = {
             "consent_ref": _text(64), "vendor_version": _text(24), "cost_amount": _DUE, "cost_currency": _CURRENCY,
             "expires_on": _DATE,
         },
-        key=("customer_ref", "provider", "product", "snapshot_on", "received_on"),
+        key=("customer_ref", "provider", "product", "key_type", "snapshot_on", "received_on"),
         keeps="an answer that was given stays on record; send the corrected one",
         prefix="ml_",
     ),
@@ -222,7 +222,7 @@ ENTITIES: dict[str, Entity] = {
     "list_hits": Entity(
         {
             "hit_ref": _need(_id()), "customer_ref": _need(_id()), "provider": _need(_text(40)),
-            "list_code": _need(_text(24)), "severity": _need(_int(0, 100)), "event_on": _need(_DATE),
+            "list_code": _need(_text(24)), "severity": _need(_int(1, 5)), "event_on": _need(_DATE),
             "is_confirmed": _need(_BOOL), "removed_on": _DATE,
         },
         key=("provider", "hit_ref"),

@@ -43,7 +43,7 @@ def _not_due(columns: list[str]) -> pl.Expr:
     return scheduled & pl.col("due_on").is_null()
 
 
-_HIT = pl.col("hit_status") == "hit"
+_ASKED = pl.col("hit_status") != "not_queried"
 
 RULES: dict[str, tuple[Rule, ...]] = {
     "accounts": (
@@ -68,10 +68,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
              lambda _: pl.col("recalled_on") < pl.col("placed_on"), ("recalled_on",)),
     ),
     "signals": (
-        Rule("purpose_code", "an answer with a hit must say for what purpose it was asked",
-             _missing("purpose_code", _HIT)),
-        Rule("consent_ref", "an answer with a hit must name the consent by which it was asked",
-             _missing("consent_ref", _HIT)),
+        Rule("purpose_code", "an answer must say for what purpose the vendor was asked",
+             _missing("purpose_code", _ASKED)),
+        Rule("consent_ref", "an answer must name the consent by which the vendor was asked",
+             _missing("consent_ref", _ASKED)),
         Rule("hit_status", "carries counts without a hit: nothing known is not zero", _counts_without_hit),
         Rule("cost_currency", "a cost must name its currency",
              _missing("cost_currency", pl.col("cost_amount").is_not_null()), ("cost_amount",)),

@@ -84,9 +84,12 @@ def test_a_good_row_of_each_entity_is_taken_with_its_op_and_source_time(tmp_path
          "a payment cannot reverse itself"),
         ("payments", {"amount": 0}, "amount", "is below 1"),
         ("signals", {"purpose_code": ""}, "purpose_code",
-         "an answer with a hit must say for what purpose it was asked"),
+         "an answer must say for what purpose the vendor was asked"),
         ("signals", {"consent_id": ""}, "consent_id",
-         "an answer with a hit must name the consent by which it was asked"),
+         "an answer must name the consent by which the vendor was asked"),
+        ("signals", {"hit_status": "no_hit", "ml_id_all_apps_7d": "", "consent_id": ""}, "consent_id",
+         "an answer must name the consent by which the vendor was asked"),
+        ("list_hits", {"severity": 6}, "severity", "is above 5"),
         ("signals", {"hit_status": "no_hit"}, "hit_status", "carries counts without a hit: nothing known is not zero"),
         ("signals", {"hit_status": "error", "ml_id_all_apps_7d": 0}, "hit_status",
          "carries counts without a hit: nothing known is not zero"),
@@ -109,8 +112,9 @@ def test_a_row_that_contradicts_itself_is_set_aside_with_the_reason(
 
 def test_a_split_that_is_not_complete_is_not_compared_and_no_hit_without_counts_is_good(tmp_path: Path) -> None:
     assert refusals(tmp_path, "accounts", ROWS["accounts"] | {"balance_fees": "", "balance_total": 5}) == []
-    assert refusals(tmp_path, "signals", ROWS["signals"] | {"hit_status": "no_hit", "ml_id_all_apps_7d": "",
-                                                            "purpose_code": "", "consent_id": ""}) == []  # fmt: skip
+    unasked = {"hit_status": "not_queried", "ml_id_all_apps_7d": "", "purpose_code": "", "consent_id": ""}
+    assert refusals(tmp_path, "signals", ROWS["signals"] | unasked) == []
+    assert refusals(tmp_path, "signals", ROWS["signals"] | {"hit_status": "no_hit", "ml_id_all_apps_7d": ""}) == []
     assert refusals(tmp_path, "instalments", ROWS["instalments"] | {"kind": "balance", "due_date": ""}) == []
 
 
