@@ -9,6 +9,7 @@ import numpy as np
 from collections_app.town.population import HISTORY_DAYS, Bools, Ints, Population
 
 CHARGE_OFF_DPD = 180
+DAYS_TO_FIRST_BILL = 20
 
 
 class Status(IntEnum):
@@ -81,7 +82,7 @@ class Ledger:
         """Begin a day; return the accounts that are billed an instalment on it."""
         self.day = day
         self.booked[day] = []
-        lives = (self.status == Status.ACTIVE) & (self.town.accounts.joined + 20 <= day.toordinal())
+        lives = (self.status == Status.ACTIVE) & (self.town.accounts.joined + DAYS_TO_FIRST_BILL <= day.toordinal())
         due = np.flatnonzero((self.town.accounts.due_dom == day.day) & lives)
         spend = np.where(self.is_loan[due] | (self.arrears[due] > 0), 0, self.town.accounts.instalment[due])
         self.balance[due] += spend

@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from collections_app.town.ledger import Cash, Ledger
+from collections_app.town.ledger import DAYS_TO_FIRST_BILL, Cash, Ledger, month_index
 from collections_app.town.population import Ints, Population
 
 _COLUMNS = {
@@ -63,11 +63,21 @@ class Schedules:
     def _rows(self, account: int) -> list[tuple[str, int, int, date, int]]:
         told, ref = self._told[account], self.town.accounts.ref[account]
         day, first = int(self.town.accounts.due_dom[account]), told.last_month - len(told.amounts) + 1
+        # Instalments keep the number that they have in the contract, though the earlier ones are not told.
+        numbered = first - month_index(first_bill(self.town, account)) + 1
         months = range(first, told.last_month + 1)
         return [
             (ref, seq, told.version, date(month // 12, month % 12 + 1, day), amount)
-            for seq, (month, amount) in enumerate(zip(months, told.amounts, strict=True), start=1)
+            for seq, (month, amount) in enumerate(zip(months, told.amounts, strict=True), start=numbered)
         ]
+
+
+def first_bill(town: Population, account: int) -> date:
+    """Return the first due date of an account: the first of its days of the month once it is 20 days old."""
+    day = date.fromordinal(int(town.accounts.joined[account]) + DAYS_TO_FIRST_BILL)
+    dom = int(town.accounts.due_dom[account])
+    month = month_index(day) + (day.day > dom)
+    return date(month // 12, month % 12 + 1, dom)
 
 
 def _pieces(amount: int, size: int) -> list[int]:
