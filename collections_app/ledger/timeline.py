@@ -123,9 +123,9 @@ def material_since(facts: Facts, found: Spans) -> Ints:
     limit = np.maximum(accounts["materiality_amount"].to_numpy(), share_of(balance, rate))
     is_over = found.arrears > limit[found.position]
     rows = np.arange(is_over.size)
-    starts = np.append(-1, found.last[:-1])[found.position] + 1
+    # No account begins in arrears, so that a run never reaches back into another account's rows.
     before = np.maximum.accumulate(np.where(is_over, -1, rows))
-    since = np.minimum(np.maximum(before + 1, starts), rows)
+    since = np.minimum(before + 1, rows)
     return np.where(is_over[found.last], found.day[since[found.last]], NEVER)
 
 

@@ -16,7 +16,6 @@ from collections_app.ledger.engine import derive
 from tests import ledger_books as books
 from tests.ledger_books import AS_OF, Told
 
-_AS_OF = st.integers(-5, 300).map(books.day)
 _BOOKS = st.lists(books.accounts(), min_size=1, max_size=5).map(books.told)
 _FRAMES = ("accounts", "instalments", "allocations", "payments", "standings", "episodes")
 
@@ -28,7 +27,7 @@ def _assert_equal(left: frames.Derived, right: frames.Derived, *, but: tuple[str
 
 
 @settings(max_examples=120, deadline=None)
-@given(_BOOKS, _AS_OF)
+@given(_BOOKS, books.days)
 def test_the_engine_equals_the_reference_on_any_book(members: list[Told], as_of: date) -> None:
     derived = derive(books.book(members), as_of=as_of)
     for member in members:
@@ -100,7 +99,7 @@ def test_a_payment_that_is_reversed_might_as_well_never_have_been(account: Accou
 
 
 @settings(max_examples=25, deadline=None)
-@given(books.accounts(), _AS_OF)
+@given(books.accounts(), books.days)
 def test_the_past_is_what_was_derived_then(account: Account, then: date) -> None:
     assume(then <= AS_OF)
     payments = [p for p in account.payments if p.kind not in UNDOING]

@@ -339,3 +339,16 @@ def test_a_new_default_after_a_cure_is_another_episode() -> None:
         Spell(at(3, 2), 1, 1000, 4, at(3, 6), EpisodeEnd.CURED),
         Spell(at(4, 2), 1, 1000, 2, None, None),
     )
+
+
+def test_payments_of_one_day_are_taken_by_reference_however_they_came_in() -> None:
+    payments = [Payment("B1", at(3, 5), 600), Payment("A2", at(3, 5), 600)]
+    ledger = work(account("loan", *thousands(3, 4), payments=payments), at(3, 6))
+    assert lines(ledger, "A2") == [(1, "principal", 600)]
+    assert lines(ledger, "B1") == [(1, "principal", 400), (2, "principal", 200)]
+
+
+def test_pauses_that_adjoin_are_one() -> None:
+    pauses = [Pause(at(3, 11), at(3, 20)), Pause(at(3, 21), at(3, 30))]
+    ledger = work(account("loan", *thousands(3), pauses=pauses), at(3, 15))
+    assert ledger.next_change_on == at(3, 31)
