@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from collections_app.cli.intake_suggest import suggest
 from collections_app.intake.mapping import SHIPPED, load_mapping
 from collections_app.services import casework, ledger
 from collections_app.services.intake import REJECT_LIMIT, import_file
@@ -20,6 +21,9 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.group("intake")
 def group() -> None:
     """Import lenders' files."""
+
+
+group.add_command(suggest)
 
 
 @group.command("import")

@@ -57,9 +57,16 @@ class Maker:
     """Makes one entity's rows of raw chunks: all the fields of one map row in one pass over the columns."""
 
     def __init__(
-        self, entity: str, sources: list[Source], mapping: Mapping, business_date: date, totals: frozenset[str]
+        self,
+        entity_map: EntityMap,
+        sources: list[Source],
+        mapping: Mapping,
+        business_date: date,
+        *,
+        totals: frozenset[str],
     ) -> None:
-        self.entity = entity
+        self.entity = entity_map.entity
+        self._skip = list(entity_map.skip_empty)
         self._mapping = mapping
         self._day = business_date
         self._read = [s for s in sources if s.column is not None]
@@ -70,19 +77,28 @@ class Maker:
 
     def make(self, chunk: RawChunk) -> Canonical:
         """Type and check one chunk."""
-        raw = chunk.frame.select(
-            raw_text(s.column or "", self._mapping.null_values, clean=chunk.is_clean,
-                     dtype=chunk.frame.schema[s.column or ""]).alias(s.field.name)
-            for s in self._read
-        )  # fmt: skip
+        raw = self._raw(chunk)
+        if self._skip:
+            made = pl.Series(raw.select(pl.all_horizontal(pl.col(self._skip).is_not_null())).to_series())
+            raw, chunk = raw.filter(made), chunk.filter(made)
         values, reasons = self._values(raw)
-        made = Canonical(values)
+        canonical = Canonical(values)
         for source in self._read:
-            made.rejects += self._check(source, raw, values, reasons[source.field.name], chunk)
-            self._sum(made, source, values)
-        made.frame = self._finish(values, chunk)
-        made.rejects += self._broken_rules(made.frame)
-        return made
+            canonical.rejects += self._check(source, raw, values, reasons[source.field.name], chunk)
+            self._sum(canonical, source, values)
+        canonical.frame = self._finish(values, chunk)
+        canonical.rejects += self._broken_rules(canonical.frame)
+        return canonical
+
+    def _raw(self, chunk: RawChunk) -> pl.DataFrame:
+        texts = []
+        for source in self._read:
+            column = source.column or ""
+            text = raw_text(column, self._mapping.null_values, clean=chunk.is_clean, dtype=chunk.frame.schema[column])
+            if source.field.strip:
+                text = text.str.strip_chars(source.field.strip + " ")
+            texts.append(text.alias(source.field.name))
+        return chunk.frame.select(texts)
 
     def _values(self, raw: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str]]:
         """Type every column, the short way where it is right; return what a refusal of each says too."""

@@ -89,13 +89,17 @@ class FeedFile:
         fields = set()
         for entity_map in self._maps:
             chosen = sources_of(entity_map, rows.header)
-            fields |= {s for row in chosen for s in ((s.column, s.field.type, bool(s.field.map)) for s in row)}
+            fields |= {
+                s for row in chosen for s in ((s.column, s.field.type, bool(s.field.map or s.field.strip)) for s in row)
+            }
             self._makers[entity_map.entity] = [
-                Maker(entity_map.entity, row, mapping, business_date, wanted) for row in chosen
+                Maker(entity_map, row, mapping, business_date, totals=wanted) for row in chosen
             ]
-        self.amount_columns = tuple(c for c in rows.header if {(c, "minor", False), (c, "amount", False)} & fields)
+        self.amount_columns = tuple(
+            c for c in rows.header if any((c, k, t) in fields for k in ("minor", "amount") for t in (False, True))
+        )
         # Numbers at once, unless some field wants the very text of the column, or a word of it means nothing.
-        texts = {c for c, kind, mapped in fields if c and (mapped or kind not in ("int", "minor"))}
+        texts = {c for c, kind, as_text in fields if c and (as_text or kind not in ("int", "minor"))}
         numbers = {c for c, _, _ in fields if c} - texts
         self._numbers = frozenset(numbers) if set(mapping.null_values) == {""} else frozenset()
         self._seen = {name: SeenKeys() for name in self._makers}

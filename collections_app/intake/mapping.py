@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -24,11 +25,11 @@ ABSENT = ("keep", "cured")
 _TOP = frozenset({
     "name", "version", "source", "currency", "bucket_table", "layout", "entities", "ignored_columns",
     "ignore_other_columns", "optional_columns", "null_values", "delimiter", "decimal", "thousands", "date_format",
-    "encoding", "profile", "absent",
+    "encoding", "profile", "absent", "zone",
 })  # fmt: skip
 _KEYS = frozenset({
     "column", "type", "value", "required", "map", "values", "format", "min", "max", "minus", "per_month_past_due",
-    "rounded", "percent",
+    "rounded", "percent", "strip",
 })  # fmt: skip
 
 
@@ -46,7 +47,7 @@ class Field:
     required: bool = False
     map: Dict[str, Any] = field(default_factory=dict)
     values: tuple[str, ...] = ()
-    formats: tuple[str, ...] = ("%Y-%m-%d",)
+    formats: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
     length: int | None = None
@@ -58,15 +59,21 @@ class Field:
     rounded: bool = False
     # a rate that is written in percent
     percent: bool = False
+    # characters around a value that are not part of it ("$", "EUR ")
+    strip: str = ""
 
 
 @dataclass(frozen=True)
 class EntityMap:
-    """The fields of one entity; ``rows`` has several members where one file row makes several canonical rows."""
+    """The fields of one entity; ``rows`` has several members where one file row makes several canonical rows.
+
+    ``skip_empty``: a row in which one of these fields is empty makes nothing (a second phone that nobody has).
+    """
 
     entity: str
     rows: tuple[tuple[Field, ...], ...]
     signal_prefix: str | None = None
+    skip_empty: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class Mapping:
 
     ``absent``: what it means when a full file no longer names an account: "keep" it as it was, or it is "cured".
     ``profile``: the product profile of accounts whose rows name none (strategies/parameters/products.yaml).
+    ``zone``: the clock of instants that are written without a zone.
     """
 
     name: str
@@ -95,6 +103,7 @@ class Mapping:
     encoding: str = "utf-8"
     profile: str | None = None
     absent: str = "keep"
+    zone: str | None = None
 
     def for_entity(self, entity: str) -> tuple[EntityMap, ...]:
         """Return the maps that a file of this entity is read with; a flat file is read with all."""
@@ -181,7 +190,15 @@ def _mapping(data: dict[str, Any], where: str) -> Mapping:
         encoding=str(data.get("encoding", "utf-8")),
         profile=None if data.get("profile") is None else str(data["profile"]),
         absent=str(data.get("absent", "keep")),
+        zone=_zone(where, data.get("zone")),
     )
+
+
+def _zone(where: str, name: Any) -> str | None:
+    try:
+        return None if name is None else ZoneInfo(str(name)).key
+    except (KeyError, ValueError, OSError):
+        raise InvalidInput(f"{where}: zone {name!r} is not an IANA time zone such as Asia/Shanghai") from None
 
 
 def _check_one_of(where: str, data: dict[str, Any], key: str, known: tuple[str, ...]) -> None:
@@ -195,7 +212,7 @@ def _entity(name: str, body: Any, data: dict[str, Any], where: str) -> EntityMap
         raise InvalidInput(f"{where}: unknown entity {name!r}; known are {', '.join(ENTITIES)}")
     if not isinstance(body, dict) or not isinstance(body.get("fields"), dict):
         raise InvalidInput(f"{where}: {name}: an entity is a table with fields")
-    if unknown := set(body) - {"fields", "repeat", "signal_prefix"}:
+    if unknown := set(body) - {"fields", "repeat", "signal_prefix", "skip_empty"}:
         raise InvalidInput(f"{where}: {name}: unknown key {', '.join(sorted(map(str, unknown)))}")
     rows: list[tuple[Field, ...]] = []
     for block in body.get("repeat") or [{}]:
@@ -204,7 +221,10 @@ def _entity(name: str, body: Any, data: dict[str, Any], where: str) -> EntityMap
             specs["profile"] = data["profile"]
         _check_names(entity, name, set(specs), where)
         rows.append(tuple(_field(f, spec, entity, data, f"{where}: {name}.{f}") for f, spec in specs.items()))
-    return EntityMap(name, tuple(rows), body.get("signal_prefix"))
+    skip = tuple(map(str, body.get("skip_empty") or ()))
+    if strange := [f for f in skip if not all(any(s.name == f and s.columns for s in row) for row in rows)]:
+        raise InvalidInput(f"{where}: {name}: skip_empty names {strange[0]!r}, which no column makes")
+    return EntityMap(name, tuple(rows), body.get("signal_prefix"), skip)
 
 
 def _check_names(entity: Entity, name: str, given: set[str], where: str) -> None:
@@ -234,7 +254,9 @@ def _field(name: str, spec: Any, entity: Entity, data: dict[str, Any], where: st
     words = {str(k): v for k, v in (spec.get("map") or {}).items()}
     values = tuple(map(str, spec.get("values") or column.values))
     _check_words(column, [*words.values(), *([spec["value"]] if "value" in spec else [])], spec, where)
-    formats = spec.get("format", data.get("date_format", "%Y-%m-%d"))
+    formats = spec.get("format") or (data.get("date_format", "%Y-%m-%d") if kind == "date" else [])
+    if kind == "instant" and formats and not data.get("zone"):
+        raise InvalidInput(f"{where}: an instant with a format has no zone of its own; give the mapping a zone")
     return Field(
         name=name,
         type=kind,
@@ -252,6 +274,7 @@ def _field(name: str, spec: Any, entity: Entity, data: dict[str, Any], where: st
         per_month_past_due=bool(spec.get("per_month_past_due", False)),
         rounded=bool(spec.get("rounded", False)),
         percent=bool(spec.get("percent", False)),
+        strip=str(spec.get("strip", "")),
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import polars as pl
@@ -40,6 +40,10 @@ class RawChunk:
     rows: int
     is_clean: bool
     text_of: Callable[[str], pl.Series]
+
+    def filter(self, kept: pl.Series) -> "RawChunk":
+        """Return the chunk without some of its rows."""
+        return replace(self, frame=self.frame.filter(kept), text_of=lambda column: self.text_of(column).filter(kept))
 
 
 class Rows(Protocol):

@@ -196,9 +196,21 @@ def _words(form: str) -> str:
 
 
 def _instant(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
-    parsed = raw.str.to_datetime(_INSTANT, strict=False, time_zone="UTC", time_unit="us")
+    if field.formats:
+        shape = f"{' or '.join(map(_words, field.formats))}, {mapping.zone} time"
+        parsed = pl.coalesce(_local(raw, form, mapping.zone) for form in field.formats)
+    else:
+        shape = "with its zone, such as 2026-03-02T17:00:00Z"
+        parsed = raw.str.to_datetime(_INSTANT, strict=False, time_zone="UTC", time_unit="us")
     plausible = pl.when(parsed.dt.date().is_between(EARLIEST, LATEST)).then(parsed)
-    return Typing(plausible, "is not an instant with its zone, such as 2026-03-02T17:00:00Z")
+    return Typing(plausible, f"is not an instant ({shape})" if field.formats else f"is not an instant {shape}")
+
+
+def _local(raw: pl.Expr, form: str, zone: str | None) -> pl.Expr:
+    # An hour that comes twice is the first of the two; one that the clock leaves out is refused.
+    naive = raw.str.to_datetime(form, strict=False, time_unit="us")
+    here = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return here.dt.convert_time_zone("UTC")
 
 
 def _enum(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
