@@ -129,6 +129,7 @@ class CaseFile:
     """Everything of one case, read at one moment."""
 
     id: int
+    customer_id: int
     customer_ref: str
     customer: str
     party_type: str
@@ -200,7 +201,8 @@ def get_case_file(session: Session, actor: Actor, case_id: int, *, now: datetime
     accounts = _accounts(session, case)
     points = _points(session, case.customer_id, now=now, since=day.since)
     return CaseFile(
-        id=case.id, customer_ref=customer.customer_ref, customer=customer.full_name or customer.customer_ref,
+        id=case.id, customer_id=customer.id, customer_ref=customer.customer_ref,
+        customer=customer.full_name or customer.customer_ref,
         party_type=customer.party_type, language=customer.language, country=customer.country,
         zones=tuple(customer.zones), stage=case.stage, dpd=case.dpd,
         arrears=Money(case.arrears_amount, case.currency), balance=Money(case.balance_amount, case.currency),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from collections_app.db.tables import Account, Case, Complaint, Customer, Dispute, Hardship, Hold, Moratorium, Payment
 from collections_app.domain.money import Money
+from collections_app.domain.protections import DisputeGrounds, HardshipReason, HoldReason, MoratoriumKind
 
 
 class ClockKind(StrEnum):
@@ -23,13 +24,19 @@ class ClockKind(StrEnum):
     HOLD = "hold"
 
 
+_CODES: dict[ClockKind, type[StrEnum]] = {
+    ClockKind.DISPUTE: DisputeGrounds,
+    ClockKind.HARDSHIP: HardshipReason,
+    ClockKind.MORATORIUM: MoratoriumKind,
+    ClockKind.HOLD: HoldReason,
+}
 # Whose day brings a duty of ours; a moratorium or a hold that ends is only to be known.
 DUTIES = (ClockKind.COMPLAINT, ClockKind.DISPUTE, ClockKind.HARDSHIP)
 
 
 @dataclass(frozen=True)
 class DueClock:
-    """One clock that runs. ``what`` says what it is about, in a code or in the recorder's own words."""
+    """One clock that runs. ``what`` says what it is about: a code, or the recorder's own words (a complaint)."""
 
     kind: ClockKind
     id: int
@@ -69,7 +76,7 @@ def _run(session: Session, kind: ClockKind, as_of: date) -> Iterator[DueClock]:
             case_id=row.case_id,
             customer=row.full_name or row.customer_ref,
             country=row.country,
-            what=row.what,
+            what=_CODES[kind](row.what) if kind in _CODES else str(row.what),
             started_on=row.started_on,
             due_on=row.due_on,
             is_overdue=kind in DUTIES and row.due_on < as_of,

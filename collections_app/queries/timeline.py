@@ -157,7 +157,31 @@ _LOOKS: Mapping[EventKind, tuple[Stream, str, str]] = {
     EventKind.NOTE_ADDED: (Stream.NOTE, "note", "plain"),
     EventKind.OPT_OUT_RECORDED: (Stream.CONTACT, "stop", "bad"),
     EventKind.STOP_SET: (Stream.CONTACT, "stop", "bad"),
+    EventKind.STOP_RELEASED: (Stream.CONTACT, "check", "plain"),
+    EventKind.HOLD_PLACED: (Stream.CONTACT, "pause", "care"),
+    EventKind.HOLD_EXTENDED: (Stream.CONTACT, "pause", "quiet"),
+    EventKind.HOLD_RELEASED: (Stream.CONTACT, "play", "plain"),
+    EventKind.DISPUTE_OPENED: (Stream.CONTACT, "care", "care"),
+    EventKind.DISPUTE_ANSWERED: (Stream.CONTACT, "check", "plain"),
+    EventKind.COMPLAINT_OPENED: (Stream.CONTACT, "care", "care"),
+    EventKind.COMPLAINT_EXTENDED: (Stream.CONTACT, "clock", "quiet"),
+    EventKind.COMPLAINT_CLOSED: (Stream.CONTACT, "check", "plain"),
+    EventKind.HARDSHIP_RECORDED: (Stream.CONTACT, "care", "care"),
+    EventKind.HARDSHIP_REVIEWED: (Stream.CONTACT, "check", "plain"),
+    EventKind.HARDSHIP_ENDED: (Stream.CONTACT, "check", "quiet"),
+    EventKind.MORATORIUM_STARTED: (Stream.CONTACT, "pause", "care"),
+    EventKind.MORATORIUM_ENDED: (Stream.CONTACT, "play", "plain"),
+    EventKind.PLAN_PROPOSED: (Stream.MONEY, "handshake", "plain"),
+    EventKind.PLAN_APPROVED: (Stream.MONEY, "check", "good"),
+    EventKind.PLAN_REJECTED: (Stream.MONEY, "bad", "care"),
+    EventKind.PLAN_CANCELLED: (Stream.MONEY, "bad", "quiet"),
+    EventKind.PLAN_BROKEN: (Stream.MONEY, "bad", "bad"),
+    EventKind.PLAN_COMPLETED: (Stream.MONEY, "check", "good"),
+    EventKind.PLAN_REOPENED: (Stream.MONEY, "care", "care"),
 }
+# Events of plans name the kind of plan: "Settlement approved", not "Plan approved".
+_PLANS = {"instalment": "Payment plan", "reduced": "Smaller payments", "token": "Token payments",
+          "deferral": "Deferral", "settlement": "Settlement"}  # fmt: skip
 
 
 def _event_title(kind: EventKind, payload: Mapping[str, Any]) -> str:
@@ -170,6 +194,8 @@ def _event_title(kind: EventKind, payload: Mapping[str, Any]) -> str:
         return f"Moved to stage {payload['to']}"
     if kind is EventKind.STOP_SET and payload.get("code"):
         return f"Contact stopped: {StopCode(payload['code']).value.replace('_', ' ')}"
+    if payload.get("plan") in _PLANS:
+        return LABELS[kind].replace("Plan", _PLANS[payload["plan"]], 1)
     return LABELS[kind]
 
 

@@ -196,10 +196,10 @@ def _breach(kind: PlanKind, on: date) -> dict[str, int]:
 
 
 def _summary(plan: PaymentPlan, terms: Sequence[Term]) -> str:
+    last = f"{plan.ends_on.day} {plan.ends_on:%b %Y}"
     if plan.kind is PlanKind.DEFERRAL:
-        return f"nothing is due until {plan.ends_on.isoformat()}"
-    last = f", the last on {plan.ends_on.isoformat()}" if len(terms) > 1 else f" on {plan.ends_on.isoformat()}"
-    return f"{len(terms)} payment{'s' if len(terms) > 1 else ''}{last}"
+        return f"nothing is due until {last}"
+    return f"{len(terms)} payments, the last on {last}" if len(terms) > 1 else f"one payment on {last}"
 
 
 def approve(uow: UnitOfWork, *, plan_id: int, business_date: date, reason: str = "") -> None:

@@ -14,7 +14,9 @@ from collections_app.domain.gate import Verdict
 from collections_app.domain.money import Money, exponent
 from collections_app.domain.outcomes import DISPOSITIONS, OUTCOMES
 from collections_app.domain.permissions import Role
+from collections_app.domain.plans import PlanStatus
 from collections_app.domain.promises import PromiseStatus
+from collections_app.domain.protections import MoratoriumKind
 
 # State is never said by colour alone: each code has a tone for the eye and a word for everybody.
 _Key = tuple[type[StrEnum], str]
@@ -33,6 +35,8 @@ TONES: dict[_Key, str] = _by_kind(
     {AttemptStatus.DENIED: "bad", AttemptStatus.DEFERRED: "care", AttemptStatus.FAILED: "bad",
      AttemptStatus.UNCERTAIN: "care", AttemptStatus.DELIVERED: "good"},
     {Verdict.ALLOW: "good", Verdict.DEFER: "care", Verdict.DENY: "bad"},
+    {PlanStatus.PROPOSED: "care", PlanStatus.ACTIVE: "good", PlanStatus.COMPLETED: "good", PlanStatus.BROKEN: "bad",
+     PlanStatus.REJECTED: "quiet", PlanStatus.CANCELLED: "quiet"},
 )  # fmt: skip
 _RUN_TONES = {"done": "good", "failed": "bad", "running": "care", "critical": "bad", "confirmed": "bad",
               "dismissed": "good", "unclear": "care"}  # fmt: skip
@@ -49,6 +53,10 @@ _WORDS: dict[_Key, str] = _by_kind(
      AttemptStatus.DENIED: "Not allowed"},
     {Verdict.ALLOW: "Allowed", Verdict.DEFER: "Later", Verdict.DENY: "Not allowed"},
     {Role.ADMIN: "Administrator"},
+    {MoratoriumKind.BREATHING_SPACE: "Breathing space", MoratoriumKind.MENTAL_CRISIS: "Mental health crisis",
+     MoratoriumKind.COURT: "Stay by a court", MoratoriumKind.SERVICE_MEMBER: "Service member",
+     MoratoriumKind.LOCAL: "Local scheme"},
+    {PlanStatus.PROPOSED: "Waits for approval"},
 )  # fmt: skip
 
 

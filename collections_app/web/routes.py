@@ -4,6 +4,7 @@ from flask import Flask
 
 from collections_app.web.auth.views import blueprint as auth
 from collections_app.web.campaigns.views import blueprint as campaigns
+from collections_app.web.care.views import blueprint as care
 from collections_app.web.cases.views import blueprint as cases
 from collections_app.web.health.views import blueprint as health
 from collections_app.web.home.views import blueprint as home
@@ -15,7 +16,7 @@ from collections_app.web.runs.views import blueprint as runs
 from collections_app.web.webhooks.twilio import blueprint as twilio
 from collections_app.web.worklist.views import blueprint as worklist
 
-BLUEPRINTS = (auth, home, worklist, cases, promises, recordings, campaigns, reports, runs, people, health, twilio)
+BLUEPRINTS = (auth, home, worklist, cases, care, promises, recordings, campaigns, reports, runs, people, health, twilio)
 
 
 def register_blueprints(app: Flask) -> None:

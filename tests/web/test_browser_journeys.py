@@ -11,6 +11,7 @@ from collections_app.db import tables as t
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.contact import CampaignStatus
 from collections_app.domain.outcomes import Disposition, Outcome
+from collections_app.domain.plans import PlanStatus
 from tests.web.browsing import CHROMIUM, Visitor, chromium, serving, violations
 from tests.web.scene import LONG_NAME, Scene
 
@@ -101,6 +102,40 @@ def test_a_scheduler_runs_a_campaign_and_pauses_it(units: UnitsOfWork, scene: Sc
         assert session.get_one(t.Campaign, scene.campaign).status is CampaignStatus.PAUSED
 
 
+def test_a_settlement_is_proposed_approved_and_shown(units: UnitsOfWork, scene: Scene, visitor: Visitor) -> None:
+    page, case = visitor.page, f"/cases/{scene.top_case}"
+    visitor.log_in("mara")
+    visitor.go(case)
+    page.get_by_text("Payment plan or settlement").click()
+    form = page.locator("form.form-plan")
+    expect(form.get_by_label("Nothing is due until")).to_be_hidden()
+    form.get_by_label("What is arranged").select_option(label="Settle for less than is owed")
+    form.get_by_label("The customer pays in all").fill("8,000.00")
+    form.get_by_label("Payments").fill("1")
+    expect(form.locator(".preview")).to_contain_text("One payment of 8,000.00 USD")
+    expect(form.locator(".preview")).to_contain_text("It needs the word of a supervisor.")
+    form.get_by_label("Why it helps").fill("Her brother pays once")
+    form.get_by_role("button", name="Propose the plan").click()
+    expect(page.get_by_role("status").first).to_contain_text("A supervisor decides")
+    arranged = page.get_by_role("region", name="Arrangements and protections")
+    expect(arranged).to_contain_text("Waits for approval")
+    assert violations(page) == []
+    page.context.clear_cookies()
+    visitor.log_in("sofia")
+    page.get_by_role("link", name="Decide").click()
+    expect(page.get_by_role("article")).to_contain_text("22.1% of principal waived; the agent's limit is 0%")
+    assert violations(page) == []
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("status").first).to_contain_text("Approved")
+    visitor.go(case)
+    expect(arranged).to_contain_text("Active")
+    expect(arranged).to_contain_text("2,276.00 USD to be waived")
+    page.get_by_text("1 payment", exact=True).last.click()
+    with units.database.reading() as session:
+        plan = session.scalars(sa.select(t.PaymentPlan)).one()
+    assert (plan.status, plan.decided_by, plan.waived_principal_amount) == (PlanStatus.ACTIVE, "sofia", 227_600)
+
+
 def test_the_list_is_walked_with_j_and_k_and_keys_are_explained(scene: Scene, visitor: Visitor) -> None:
     page = visitor.page
     visitor.log_in("mara")
@@ -138,7 +173,16 @@ def test_the_work_can_be_done_without_javascript(scene: Scene, browser: Browser,
 
 PAGES = {
     "mara": ("/", "/worklist", "/worklist?show=worked", "/promises", "/cases/{top_case}", "/cases/{closed_case}"),
-    "sofia": ("/", "/recordings", "/recordings?show=done", "/recordings/{flagged}", "/recordings/{audited}"),
+    "sofia": (
+        "/",
+        "/recordings",
+        "/recordings?show=done",
+        "/recordings/{flagged}",
+        "/recordings/{audited}",
+        "/cases/{other_case}",
+        "/approvals",
+        "/clocks",
+    ),
     "tom": ("/", "/campaigns", "/campaigns/{campaign}", "/runs", "/runs/{run}", "/worklist", "/nothing-here"),
     "adam": ("/", "/people"),
 }

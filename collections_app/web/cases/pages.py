@@ -8,6 +8,7 @@ from collections_app.domain.gate import Verdict
 from collections_app.domain.outcomes import DISPOSITIONS, OUTCOMES, Disposition, Outcome
 from collections_app.queries.case_file import CaseFile, PointRow
 from collections_app.services.allowances import Allowance, CallOption
+from collections_app.web.care.pages import CareSection
 from collections_app.web.cases.forms import CALL_OUTCOMES, METHODS, OutcomeForm, PromiseForm
 from collections_app.web.formatting import words
 
@@ -84,6 +85,7 @@ class CasePage:
     quick_days: tuple[date, ...]
     outcome_keys: tuple[OutcomeKey, ...]
     said_keys: tuple[SaidKey, ...]
+    care: CareSection
     methods: tuple[str, ...] = METHODS
     outcome: OutcomeForm = field(default_factory=OutcomeForm)
     promise: PromiseForm = field(default_factory=PromiseForm)
@@ -97,6 +99,7 @@ def case_page(
     options: Mapping[int, CallOption],
     may_work: bool,
     business_date: date,
+    care: CareSection,
     outcome: OutcomeForm | None = None,
     promise: PromiseForm | None = None,
     note: str = "",
@@ -118,6 +121,7 @@ def case_page(
             for i, o in enumerate(CALL_OUTCOMES, start=1)
         ),
         said_keys=tuple(SaidKey(d, rule.key, rule.label, rule.needs_rpc) for d, rule in DISPOSITIONS.items()),
+        care=care,
         outcome=outcome or OutcomeForm(),
         promise=promise or (outcome.promise if outcome and outcome.promise else PromiseForm()),
         note=note,

@@ -14,6 +14,8 @@ from collections_app.queries.case_file import CaseFile
 from collections_app.services import allowances, contacting, outcomes, promises
 from collections_app.web.access import actor, requires
 from collections_app.web.backend import backend, now, reading, writing
+from collections_app.web.care.fields import Form
+from collections_app.web.care.pages import care_section
 from collections_app.web.cases.forms import OutcomeForm, PromiseForm
 from collections_app.web.cases.pages import CasePage, case_page
 from collections_app.web.errors import sentence
@@ -26,7 +28,7 @@ blueprint = Blueprint("cases", __name__, url_prefix="/cases")
 @requires(Permission.CASE_READ)
 def show(case_id: int) -> tuple[str, int]:
     """Show the case file."""
-    return render("cases/show.html", _page(case_id))
+    return show_case(case_id)
 
 
 @blueprint.post("/<int:case_id>/calls")
@@ -49,14 +51,14 @@ def call(case_id: int) -> Response:
 @requires(Permission.CASE_WORK)
 def outcome(case_id: int, attempt_id: int) -> tuple[str, int] | Response:
     """Say how the call went; a promise made in it is recorded with it or not at all."""
-    form = OutcomeForm.parse(request.form, _file(case_id).overdue_accounts)
+    form = OutcomeForm.parse(request.form, case_of(case_id).overdue_accounts)
     if form.is_valid:
         try:
             _settle(case_id, attempt_id, form)
         except (InvalidInput, Conflict) as error:
             form = form.refused(sentence(error))
     if not form.is_valid:
-        return render("cases/show.html", _page(case_id, outcome=form), status=422)
+        return show_case(case_id, status=422, outcome=form)
     flash("Recorded.", "good")
     if request.form.get("then") == "next":
         return redirect(url_for("worklist.next_case"), 303)
@@ -67,7 +69,7 @@ def outcome(case_id: int, attempt_id: int) -> tuple[str, int] | Response:
 @requires(Permission.CASE_WORK)
 def promise(case_id: int) -> tuple[str, int] | Response:
     """Record a promise made outside a call of ours, for example when the customer rang."""
-    form = PromiseForm.parse(request.form, _file(case_id).overdue_accounts)
+    form = PromiseForm.parse(request.form, case_of(case_id).overdue_accounts)
     if not form.errors:
         try:
             with writing(actor()) as uow:
@@ -75,7 +77,7 @@ def promise(case_id: int) -> tuple[str, int] | Response:
         except (InvalidInput, Conflict) as error:
             form = form.refused(sentence(error))
     if form.errors:
-        return render("cases/show.html", _page(case_id, promise=form), status=422)
+        return show_case(case_id, status=422, promise=form)
     flash("Promise recorded.", "good")
     return redirect(url_for("cases.show", case_id=case_id), 303)
 
@@ -90,7 +92,7 @@ def note(case_id: int) -> tuple[str, int] | Response:
             case_file.require_visible(uow.session, actor(), case_id)
             outcomes.add_note(uow, case_id=case_id, text=text)
     except InvalidInput as error:
-        return render("cases/show.html", _page(case_id, note=text, note_error=sentence(error)), status=422)
+        return show_case(case_id, status=422, note=text, note_error=sentence(error))
     flash("Note added.", "good")
     return redirect(url_for("cases.show", case_id=case_id), 303)
 
@@ -121,12 +123,18 @@ def _record_promise(uow: UnitOfWork, case_id: int, form: PromiseForm, *, attempt
     )
 
 
-def _file(case_id: int) -> CaseFile:
+def case_of(case_id: int) -> CaseFile:
+    """Return the case file as this actor may see it now."""
     with reading() as session:
         return case_file.get_case_file(session, actor(), case_id, now=now(), day=work_day())
 
 
-def _page(case_id: int, **typed: Any) -> CasePage:
+def show_case(case_id: int, *, status: int = 200, care: Form | None = None, **typed: Any) -> tuple[str, int]:
+    """Render the case page; ``care`` and ``typed`` are what was typed and refused."""
+    return render("cases/show.html", _page(case_id, care, **typed), status=status)
+
+
+def _page(case_id: int, care: Form | None, **typed: Any) -> CasePage:
     may_work = actor().may(Permission.CASE_WORK)
     with reading() as session:
         file = case_file.get_case_file(session, actor(), case_id, now=now(), day=work_day())
@@ -135,4 +143,5 @@ def _page(case_id: int, **typed: Any) -> CasePage:
             if may_work and file.closed_on is None
             else {}
         )
-    return case_page(file, options=options, may_work=may_work, business_date=business_date(), **typed)
+        section = care_section(session, actor(), file, today=business_date(), typed=care)
+    return case_page(file, options=options, may_work=may_work, business_date=business_date(), care=section, **typed)
