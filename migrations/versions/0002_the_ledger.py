@@ -288,7 +288,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_placement")),
     )
     with op.batch_alter_table("placement", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_placement_placed_on"), ["placed_on"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_placement_account_id_placed_on"), ["account_id", "placed_on"], unique=False
+        )
         batch_op.create_index(
             "uq_placement_open",
             ["account_id"],
@@ -653,7 +655,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("recalled_on IS NULL"),
             postgresql_where=sa.text("recalled_on IS NULL"),
         )
-        batch_op.drop_index(batch_op.f("ix_placement_placed_on"))
+        batch_op.drop_index(batch_op.f("ix_placement_account_id_placed_on"))
 
     op.drop_table("placement")
     with op.batch_alter_table("payment_plan", schema=None) as batch_op:

@@ -16,7 +16,7 @@ class Placement(Base):
     __tablename__ = "placement"
     __table_args__ = (
         sa.Index("uq_placement_open", "account_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
-        sa.Index(None, "placed_on"),
+        sa.Index(None, "account_id", "placed_on"),
     )
 
     id: Mapped[Id]

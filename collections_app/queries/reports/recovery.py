@@ -16,6 +16,7 @@ from collections_app.queries.reports.report import CURRENCY, Column, Row, Scope,
 
 WINDOWS = (30, 60, 90, 180)
 _AFTER_LOSS = (90, 180, 360)
+_KEY = (Placement.placed_with, Placement.batch, Placement.currency)
 _BATCH = (
     Column("placed_with", "Placed with", "an agency, or the house itself"),
     Column("batch", "Batch", "placed together, measured together"),
@@ -34,7 +35,6 @@ class _Batch:
     balance: int
     arrears: int
     youngest_on: date
-    cured: int
     cash: int
     cash_within: tuple[int, ...]
 
@@ -45,43 +45,54 @@ class _Batch:
 
 def _batches(session: Session, scope: Scope) -> list[_Batch]:
     """Return the batches placed by the date, in the order in which they began."""
-    key = (Placement.placed_with, Placement.batch, Placement.currency)
-    standing = standings_as_of(scope.as_of, scope.known_at)
-    is_cured = sa.and_(standing.c.dpd == 0, standing.c.status.not_in((CHARGED_OFF, SOLD)))
     placed = (
         sa.select(
-            *key, sa.func.count(), sa.func.sum(Placement.placed_balance_amount),
+            *_KEY, sa.func.count(), sa.func.sum(Placement.placed_balance_amount),
             sa.func.sum(Placement.placed_arrears_amount), sa.func.max(Placement.placed_on),
-            sa.func.sum(sa.case((is_cured, Placement.placed_arrears_amount), else_=0)),
         )
-        .outerjoin(standing, standing.c.account_id == Placement.account_id)
-        .where(Placement.placed_on <= scope.as_of)
-        .group_by(*key)
-        .order_by(sa.func.min(Placement.placed_on), *key)
+        .where(Placement.placed_on <= scope.as_of, *_of_source(scope))
+        .group_by(*_KEY)
+        .order_by(sa.func.min(Placement.placed_on), *_KEY)
     )  # fmt: skip
     since = days_between(Placement.placed_on, Payment.value_on)
     collected = (
-        sa.select(*key, sa.func.sum(SIGNED), *within(since, WINDOWS))
+        sa.select(*_KEY, sa.func.sum(SIGNED), *within(since, WINDOWS))
         .join(Payment, Payment.account_id == Placement.account_id)
         .where(
-            *is_cash(scope), Payment.value_on > Placement.placed_on,
+            *is_cash(scope), *_of_source(scope), Payment.value_on > Placement.placed_on,
             sa.or_(Placement.recalled_on.is_(None), Payment.value_on <= Placement.recalled_on),
         )
-        .group_by(*key)
+        .group_by(*_KEY)
     )  # fmt: skip
-    if scope.source:
-        mine = Placement.account_id.in_(sa.select(Account.id).where(Account.source == scope.source))
-        placed, collected = placed.where(mine), collected.where(mine)
     cash = {tuple(row[:3]): [int(amount) for amount in row[3:]] for row in session.execute(collected)}
     nothing = [0] * (len(WINDOWS) + 1)
     return [
         _Batch(
-            (placed_with, batch, currency), n, int(balance), int(arrears), youngest, int(cured),
+            (placed_with, batch, currency), n, int(balance), int(arrears), youngest,
             cash.get((placed_with, batch, currency), nothing)[0],
             tuple(cash.get((placed_with, batch, currency), nothing)[1:]),
         )
-        for placed_with, batch, currency, n, balance, arrears, youngest, cured in session.execute(placed)
+        for placed_with, batch, currency, n, balance, arrears, youngest in session.execute(placed)
     ]  # fmt: skip
+
+
+def _cured(session: Session, scope: Scope) -> dict[tuple[str, str, str], int]:
+    """Return batch -> arrears placed of the accounts whose DPD is 0 on the date (amount cured)."""
+    standing = standings_as_of(scope.as_of, scope.known_at)
+    statement = (
+        sa.select(*_KEY, sa.func.sum(Placement.placed_arrears_amount))
+        .join(standing, standing.c.account_id == Placement.account_id)
+        .where(Placement.placed_on <= scope.as_of, standing.c.dpd == 0, standing.c.status.not_in((CHARGED_OFF, SOLD)))
+        .where(*_of_source(scope))
+        .group_by(*_KEY)
+    )
+    return {(row[0], row[1], row[2]): int(row[3]) for row in session.execute(statement)}
+
+
+def _of_source(scope: Scope) -> list[sa.ColumnElement[bool]]:
+    if scope.source is None:
+        return []
+    return [Placement.account_id.in_(sa.select(Account.id).where(Account.source == scope.source))]
 
 
 def recovery(session: Session, scope: Scope) -> Table:
@@ -96,11 +107,13 @@ def recovery(session: Session, scope: Scope) -> Table:
         rate("cured_share", "Share cured", "amount cured / arrears placed"),
     )  # fmt: skip
     rows: list[Row] = []
+    amounts = _cured(session, scope)
     for b in _batches(session, scope):
+        cured = amounts.get(b.key, 0)
         early = b.cash_within[0] if b.is_over(WINDOWS[0], scope.as_of) else None
         rows.append((
             *b.key, b.placed, b.arrears, b.cash, ratio(b.cash, b.arrears),
-            early, None if early is None else ratio(early, b.arrears), b.cured, ratio(b.cured, b.arrears),
+            early, None if early is None else ratio(early, b.arrears), cured, ratio(cured, b.arrears),
         ))  # fmt: skip
     return Table(columns, tuple(rows), (_SAID,))
 
