@@ -69,6 +69,27 @@ class CsvRows:
         if not rows:
             raise InvalidInput(f"{self.path}: line 2: no rows after the header", code="empty_file")
 
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield every row after the header by the csv module, whatever its length, with its line."""
+        lines = self._open(_PART)
+        try:
+            self._read_header(lines)
+            while True:
+                first, block = lines.take()
+                if not block:
+                    return
+                source = _Records(lines, first, block, self._delimiter)
+                try:
+                    yield from source
+                except csv.Error as error:
+                    raise self._odd(source.line, error) from None
+                lines.put_back(*source.unread())
+        finally:
+            lines.close()
+
+    def _odd(self, line: int, error: csv.Error) -> InvalidInput:
+        return InvalidInput(f"{self.path}: line {line}: {error}; is a quote left open?")
+
     def _read_header(self, lines: Lines) -> tuple[int, list[str]]:
         first, block = lines.take()
         if block[:4] == b"sep=" and block[5:6] in (b"\n", b"\r"):  # a spreadsheet's note to itself
@@ -175,7 +196,7 @@ class CsvRows:
                     yield self._chunk(kept, rejects)
                     kept, rejects = [], []
         except csv.Error as error:
-            raise InvalidInput(f"{self.path}: line {source.line}: {error}; is a quote left open?") from None
+            raise self._odd(source.line, error) from None
         lines.put_back(*source.unread())
         if kept or rejects:
             yield self._chunk(kept, rejects)
