@@ -31,18 +31,21 @@ def _known(standing: sa.Table, known_at: datetime | None) -> sa.ColumnElement[bo
     return sa.and_(standing.c.known_from <= known_at, still)
 
 
-def standings_as_of(on: date, known_at: datetime | None = None) -> sa.Subquery:
+def standings_as_of(on: date, known_at: datetime | None = None, *, among: sa.FromClause | None = None) -> sa.Subquery:
     """Return how every account stood on a day: ``account_id, from_on, dpd, arrears_amount, balance_amount,
     limit_amount, status``. An account of which nothing was known by then has no row. DPD is that of the day ``on``.
+    ``among`` (``account_id``): of these accounts only, for who asks about few.
     """
     standing = table_of(AccountStanding)
     known = _known(standing, known_at)
-    last = (
+    latest = (
         sa.select(standing.c.account_id, sa.func.max(standing.c.from_on).label("from_on"))
         .where(standing.c.from_on <= on, known)
         .group_by(standing.c.account_id)
-        .subquery()
     )
+    if among is not None:
+        latest = latest.join(among, among.c.account_id == standing.c.account_id)
+    last = latest.subquery()
     grown = sa.case((standing.c.is_ageing, days_between(standing.c.from_on, sa.literal(on, sa.Date()))), else_=0)
     return (
         sa.select(

@@ -2,8 +2,10 @@
 
 import hashlib
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 from collections_app.db import bulk
 from collections_app.db.base import table_of
 from collections_app.db.copying import references_checked_at_end
-from collections_app.db.tables import Account, AccountStanding, FeedBatch, Instalment, Payment, QuarantinedRow
+from collections_app.db.tables import Account, AccountStanding, Episode, FeedBatch, Instalment, Payment, QuarantinedRow
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.errors import InvalidInput
 from collections_app.domain.permissions import Permission
@@ -23,7 +25,8 @@ from collections_app.intake.feed import Chunk, FeedFile, ManifestFile, check_aga
 from collections_app.intake.mapping import Mapping
 from collections_app.intake.rows import Reject
 from collections_app.services import ledger
-from collections_app.services.loading import Counts, Known, Load, accounts, write_frame
+from collections_app.services.loading import Counts, Known, Load, accounts, prepare_frame, write_frame
+from collections_app.services.loading.episodes import OPEN
 
 # A batch with a larger share of refused rows is refused whole (domain brief §8.0).
 REJECT_LIMIT = 0.005
@@ -33,7 +36,7 @@ _TOLD_REASONS = 5
 _ACCOUNT_FILES = ("accounts", "flat")
 # First loads into these tables check their references once for all rows.
 _FIRST_LOADS: dict[str, tuple[type[Any], ...]] = {
-    "accounts": (Account, AccountStanding),
+    "accounts": (Account, AccountStanding, Episode),
     "instalments": (Instalment,),
     "payments": (Payment,),
 }
@@ -128,10 +131,7 @@ def _import_all(uow: UnitOfWork, delivery: Delivery, files: tuple[ManifestFile |
             last.absent = accounts.absent(load)
             result = result.plus(ImportResult(absent=last.absent))
     if last is not None:
-        opened, cured = ledger.refresh_episodes(
-            uow.session, business_date=delivery.business_date, source=delivery.source
-        )
-        result = result.plus(ImportResult(episodes_opened=opened, episodes_cured=cured))
+        ledger.catch_up(uow.session, business_date=delivery.business_date, source=delivery.source)
     return result
 
 
@@ -149,7 +149,7 @@ def reconcile(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     compared = mismatches = 0
     for row in uow.session.scalars(sa.select(FeedBatch).where(FeedBatch.id.in_(last.group_by(batch.c.source)))):
         counted = sa.select(sa.func.count()).where(
-            account.c.source == row.source, account.c.dpd_source.is_not(None), account.c.status.in_(accounts.OPEN)
+            account.c.source == row.source, account.c.dpd_source.is_not(None), account.c.status.in_(OPEN)
         )
         row.dpd_compared = uow.session.scalar(counted) or 0
         row.dpd_mismatches = uow.session.scalar(counted.where(account.c.dpd != account.c.dpd_source)) or 0
@@ -187,7 +187,8 @@ def import_one(
     mode = promised.mode if promised else "full" if "_full" in path.name else "delta"
     batch = _open_batch(uow, delivery, file, mode)
     known.next_file()
-    load = Load(uow, known, delivery.mapping, delivery.business_date, batch.id, mode)
+    rows = promised.rows if promised else 0
+    load = Load(uow, known, delivery.mapping, delivery.business_date, batch.id, mode, rows)
     read = _write(load, file, delivery.reject_limit, promised)
     if promised:
         check_against(promised, file, amount_columns=file.amount_columns)
@@ -206,6 +207,8 @@ def import_one(
         late=read.counts.late,
         accounts_new=read.accounts.new,
         accounts_updated=read.accounts.changed,
+        episodes_opened=read.accounts.episodes_opened,
+        episodes_cured=read.accounts.episodes_cured,
         dpd_compared=batch.dpd_compared,
         dpd_mismatches=batch.dpd_mismatches,
     )
@@ -251,7 +254,7 @@ def _write(load: Load, file: FeedFile, limit: float, promised: ManifestFile | No
         tables = [table_of(t) for t in _FIRST_LOADS.get(file.entity, ())]
         if tables and not load.session.scalar(sa.select(sa.exists(sa.select(sa.literal(1)).select_from(tables[0])))):
             stack.enter_context(references_checked_at_end(load.session, *tables))
-        chunks = file.chunks()
+        chunks = _ahead(file.chunks(), load.mapping, load.business_date)
         for chunk in chunks:
             _write_chunk(load, chunk, read)
             if promised and read.refused > limit * promised.rows:
@@ -261,6 +264,26 @@ def _write(load: Load, file: FeedFile, limit: float, promised: ManifestFile | No
                 break
         load.known.copier.drain()
     return read
+
+
+def _ahead(chunks: Iterator[Chunk], mapping: Mapping, business_date: date) -> Iterator[Chunk]:
+    """Yield chunks, the next one read, typed and hashed by a second thread while one is written."""
+
+    def take() -> Chunk | None:
+        chunk = next(chunks, None)
+        if chunk is None:
+            return None
+        frames = {
+            name: prepare_frame(name, frame, mapping=mapping, business_date=business_date)
+            for name, frame in chunk.frames.items()
+        }
+        return replace(chunk, frames=frames)
+
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        following = reader.submit(take)
+        while (chunk := following.result()) is not None:
+            following = reader.submit(take)
+            yield chunk
 
 
 def _write_chunk(load: Load, chunk: Chunk, read: Reading) -> None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from datetime import date
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,20 +10,16 @@ from sqlalchemy.orm import Session
 from collections_app.db import bulk
 from collections_app.db.base import table_of
 from collections_app.db.tables import (
-    Account,
-    Episode,
     LedgerDay,
     LedgerTask,
     Payment,
     Promise,
 )
 from collections_app.db.unit_of_work import UnitOfWork, UnitsOfWork
-from collections_app.domain.cases import EpisodeEnd
 from collections_app.domain.permissions import SYSTEM, Actor, Permission
 from collections_app.domain.promises import JUDGED
 from collections_app.ledger.engine import derive
 from collections_app.services.derivation import ageing, episodes, facts, figures
-from collections_app.services.derivation.facts import EVER
 from collections_app.services.derivation.standings import restate
 
 # Accounts derived at once: about 300 MiB with six instalments each.
@@ -115,7 +110,7 @@ def _begin(uow: UnitOfWork, business_date: date, *, full: bool) -> date:
     reached = stands_at(uow.session)
     as_of = business_date if reached is None else max(business_date, reached)
     if full or as_of != reached:
-        ageing.enqueue_due(uow.session, as_of=as_of, everything=full, ever=EVER)
+        touch(uow.session, ageing.due(as_of, everything=full))
     return as_of
 
 
@@ -147,56 +142,8 @@ def _end(uow: UnitOfWork, as_of: date, counts: Counter[str]) -> dict[str, int]:
     return dict(counts)
 
 
-def refresh_episodes(session: Session, *, business_date: date, source: str) -> tuple[int, int]:
-    """Open an episode for each account that its source keeps and has DPD >= 1, end those back at 0 or gone.
-
-    Set-based and repeatable: a second call for the same state changes nothing. Returns (opened, cured).
-    """
+def catch_up(session: Session, *, business_date: date, source: str) -> None:
+    """Let a source's accounts grow older after a file that came late: for the others that day has passed."""
     reached = stands_at(session)
-    account, episode = table_of(Account), table_of(Episode)
-    kept = sa.and_(account.c.source == source, account.c.basis == "source")
-    mine = sa.and_(account.c.id == episode.c.account_id, kept)
-    ends: list[tuple[EpisodeEnd, Any]] = [
-        (EpisodeEnd.CHARGED_OFF, account.c.status == "charged_off"),
-        (EpisodeEnd.SOLD, account.c.status == "sold"),
-        (EpisodeEnd.PAID_OFF, account.c.status.in_(("closed", "settled"))),
-        (EpisodeEnd.CURED, account.c.dpd == 0),
-    ]
-    cured = 0
-    for reason, condition in ends:
-        ended = bulk.affected(
-            session,
-            sa.update(episode)
-            .where(episode.c.ended_on.is_(None), sa.exists().where(mine, condition))
-            .values(ended_on=business_date, end_reason=reason),
-        )
-        cured += ended if reason is EpisodeEnd.CURED else 0
-    dpd = sa.select(account.c.dpd).where(account.c.id == episode.c.account_id).scalar_subquery()
-    session.execute(
-        sa.update(episode)
-        .where(episode.c.ended_on.is_(None), sa.exists().where(mine, account.c.dpd > episode.c.max_dpd))
-        .values(max_dpd=dpd)
-    )
-    open_already = sa.exists().where(episode.c.account_id == account.c.id, episode.c.ended_on.is_(None))
-    opened = bulk.affected(
-        session,
-        sa.insert(episode).from_select(
-            ["account_id", "entry_on", "entry_dpd", "entry_arrears_amount", "max_dpd"],
-            sa.select(
-                account.c.id,
-                sa.literal(business_date, sa.Date()),
-                account.c.dpd,
-                account.c.arrears_amount,
-                account.c.dpd,
-            ).where(
-                kept,
-                account.c.dpd >= 1,
-                account.c.status.in_(("active", "legal", "forborne")),
-                ~open_already,
-            ),
-        ),
-    )
     if reached is not None and reached > business_date:
-        # A file that comes late: for the others that day has passed.
         ageing.age_sources(session, as_of=reached, source=source)
-    return opened, cured

@@ -12,7 +12,7 @@ from collections_app.services import signals
 from collections_app.services.loading import accounts, activity, labels, payments, people, placements, schedules
 from collections_app.services.loading.known import Counts, Known, Load
 
-__all__ = ["Counts", "Known", "Load", "write", "write_frame"]
+__all__ = ["Counts", "Known", "Load", "prepare_frame", "write", "write_frame"]
 
 _WRITERS: dict[str, Callable[[Load, pl.DataFrame], Counts]] = {
     "customers": people.write_customers,
@@ -50,6 +50,11 @@ def write(
     known = Known(uow.session, source)
     with known.copier:
         return write_frame(Load(uow, known, mapping, business_date, batch_id), entity, frame)
+
+
+def prepare_frame(entity: str, frame: pl.DataFrame, *, mapping: Mapping, business_date: date) -> pl.DataFrame:
+    """Do what needs no database of writing a frame: for the next frame, while one is being written."""
+    return accounts.prepare(mapping, business_date, frame) if entity == "accounts" else frame
 
 
 def write_frame(load: Load, entity: str, frame: pl.DataFrame) -> Counts:

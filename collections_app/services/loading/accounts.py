@@ -6,6 +6,7 @@ it goes to ``account_history`` itself) or unchanged (nothing is sent).
 """
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -14,49 +15,59 @@ import sqlalchemy as sa
 from collections_app.db import bulk
 from collections_app.db.base import table_of
 from collections_app.db.tables import Account, AccountHistory, AccountStanding, Customer
+from collections_app.intake.mapping import Mapping
 from collections_app.queries.as_of import SPANS, standings_as_of
 from collections_app.services import ledger, standings
-from collections_app.services.loading.known import INSTANT, Counts, Load, completed
+from collections_app.services.loading import episodes
+from collections_app.services.loading.known import INSTANT, Counts, Load, completed, since
 from collections_app.services.loading.terms import TERMS, row_hash, stood
 
 _VERSION = (*TERMS, "valid_from", "recorded_at", "row_hash")
 _HELD = ("account_id", "row_hash", "valid_from", "basis", "status", "dpd", "as_of_on", "schedule_version")
+_OF_VERSION = ("valid_from", "recorded_at", "customer_id")
 _STATE = ("dpd", "is_ageing", "arrears_amount", "balance_amount", "limit_amount", "status")
-_OWN = ("oldest_unpaid_due_on", "dpd", "bucket", "arrears_amount")
-OPEN = ("active", "legal", "forborne")
+_OWN = ("oldest_unpaid_due_on", "dpd", "bucket", "arrears_amount", "is_ageing")
+
+
+def prepare(mapping: Mapping, business_date: date, frame: pl.DataFrame) -> pl.DataFrame:
+    """Complete told accounts: every told column, since when it is so, the hash, and how the account stands by them.
+
+    Needs no database, so that it can be done for the next rows while these are written.
+    """
+    told = completed(since(frame, business_date), TERMS)
+    if mapping.profile:
+        told = told.with_columns(pl.col("profile").fill_null(mapping.profile))
+    told = told.with_columns(row_hash(told))
+    return stood(told, bucket_table=mapping.bucket_table, as_of=business_date)
 
 
 def write(load: Load, frame: pl.DataFrame) -> Counts:
     """Write told accounts (columns of intake entity ``accounts`` and ``_line``); return what was new or changed."""
-    told = completed(load.since(frame), TERMS)
-    if load.mapping.profile:
-        told = told.with_columns(pl.col("profile").fill_null(load.mapping.profile))
-    told = told.with_columns(row_hash(told))
-    told = stood(told, bucket_table=load.mapping.bucket_table, as_of=load.business_date)
+    told = frame if "row_hash" in frame.columns else prepare(load.mapping, load.business_date, frame)
     if load.mode == "full":
         load.known.named.append(told["account_ref"])
-    if load.known.accounts.is_empty():
+    named = load.known.held_accounts(told["account_ref"])
+    if named.is_empty():
         fresh, held = told, None
     else:
-        named = load.known.accounts.join(told.select("account_ref"), on="account_ref", how="semi")
         both = told.join(named.select("account_ref", *(pl.col(c).alias(f"held_{c}") for c in _HELD)),
                          on="account_ref", how="left", maintain_order="left")  # fmt: skip
         fresh = both.filter(pl.col("held_account_id").is_null())
         held = both.filter(pl.col("held_account_id").is_not_null())
     owned, orphans = load.of_customers(fresh)
-    _add(load, owned)
-    counts = Counts(new=owned.height, rejects=tuple(orphans)).plus(_compared(load, told, held))
+    counts = Counts(new=owned.height, rejects=tuple(orphans)).plus(_add(load, owned)).plus(_compared(load, told, held))
     return counts if held is None or held.is_empty() else counts.plus(_again(load, held))
 
 
-def _add(load: Load, fresh: pl.DataFrame) -> None:
-    """Copy accounts that are new straight into their table, each with its first standing."""
+def _add(load: Load, fresh: pl.DataFrame) -> Counts:
+    """Copy accounts that are new straight into their table, each with its first standing and episode."""
     if fresh.is_empty():
-        return
+        return Counts()
     # In order of the key, so that the index grows at its end.
     fresh = fresh.sort("account_ref")
     account = table_of(Account)
-    fresh = fresh.with_columns(bulk.next_ids(load.session, account, fresh.height).alias("account_id"))
+    ids = load.known.take_ids(account, fresh.height, expected=load.rows)
+    fresh = fresh.with_columns(ids.alias("account_id"))
     written = {"id": "account_id", **{c: c for c in ("account_ref", "customer_id", *TERMS, *_OWN)}}
     row = fresh.select(
         *(pl.col(name).alias(column) for column, name in written.items()),
@@ -85,30 +96,45 @@ def _add(load: Load, fresh: pl.DataFrame) -> None:
             pl.lit(0).alias("schedule_version"),
         )
     )  # fmt: skip
+    return episodes.begin(load, fresh)
 
 
 def _again(load: Load, held: pl.DataFrame) -> Counts:
     """Write what differs of accounts that are held already."""
     same = pl.col("row_hash") == pl.col("held_row_hash")
     late = pl.col("valid_from") < pl.col("held_valid_from")
-    # A bare count that stands still is news: the days went by and it did not grow.
-    bare = pl.col("due_source_on").is_null() & (pl.col("dpd_source") > 0) & (pl.col("held_basis") == "source")
-    stale = pl.col("held_as_of_on") < pl.lit(load.business_date)
-    earlier = held.filter(late)
-    changed = held.filter(~late & ~same)
-    retold = held.filter(~late & same & bare & stale)
-    if not earlier.is_empty() or not changed.is_empty() or not retold.is_empty():
+    earlier, changed = held.filter(late), held.filter(~late & ~same)
+    retold = held.filter(~late & same & _is_news(load))
+    if not (earlier.is_empty() and changed.is_empty() and retold.is_empty()):
         load.known.copier.drain()
-    added = _add_late(load, earlier) if not earlier.is_empty() else 0
+    added = _add_late(load, earlier)
     changed, orphans = load.of_customers(changed)
     news = pl.concat([changed, retold], how="diagonal_relaxed")
+    counts = Counts(
+        changed=changed.height,
+        unchanged=held.height - added - changed.height - len(orphans),
+        late=added,
+        rejects=tuple(orphans),
+    )
     if not news.is_empty():
-        _replace(load, news, replaced=changed["held_account_id"])
-    _derive_again(load, pl.concat([news, earlier], how="diagonal_relaxed"))
-    if not news.is_empty():
+        counts = counts.plus(_replace(load, news, replaced=changed["held_account_id"]))
         load.known.changed_in_place()
-    unchanged = held.height - added - changed.height - len(orphans)
-    return Counts(changed=changed.height, unchanged=unchanged, late=added, rejects=tuple(orphans))
+    _derive_again(load, pl.concat([news, earlier], how="diagonal_relaxed"))
+    return counts
+
+
+def _is_news(load: Load) -> pl.Expr:
+    """Tell whether the same words as before say something else by now.
+
+    A bare count that stands still does: days went by and it did not grow. So does a due date that has come by, and
+    one of an account that does not age by itself.
+    """
+    bare = pl.col("due_source_on").is_null() & (pl.col("dpd_source") > 0)
+    falls_due = (pl.col("dpd") >= 1) & (pl.col("held_dpd") == 0)
+    alone = (pl.col("status") != "active") & pl.col("status").is_in(episodes.OPEN)
+    moved = pl.col("dpd") != pl.col("held_dpd")
+    later = pl.col("held_as_of_on") < pl.lit(load.business_date)
+    return later & (pl.col("held_basis") == "source") & (bare | falls_due | (alone & moved))
 
 
 def _staged(load: Load, frame: pl.DataFrame, *more: str) -> sa.Table:
@@ -125,6 +151,8 @@ def _terms(load: Load, staged: sa.Table) -> dict[str, Any]:
 
 def _add_late(load: Load, earlier: pl.DataFrame) -> int:
     """Keep what is told of an earlier time beside what is held; the same word twice is one row."""
+    if earlier.is_empty():
+        return 0
     history = table_of(AccountHistory)
     staged = _staged(load, earlier)
     known = sa.exists().where(
@@ -141,40 +169,44 @@ def _add_late(load: Load, earlier: pl.DataFrame) -> int:
     )
 
 
-def _replace(load: Load, news: pl.DataFrame, *, replaced: pl.Series) -> None:
-    """Put new versions in place of the held ones, which go to history, and write how the accounts then stand."""
+def _replace(load: Load, news: pl.DataFrame, *, replaced: pl.Series) -> Counts:
+    """Put new versions in place of the held ones, which go to history; write how the accounts then stand."""
     session, account, history = load.session, table_of(Account), table_of(AccountHistory)
     news = news.with_columns(pl.col("held_account_id").is_in(replaced.implode()).alias("is_version"))
     staged = _staged(load, news, *_OWN, "customer_id", "is_version")
     old = {"account_id": account.c.id, **{c: account.c[c] for c in _VERSION}}
     versions = sa.select(*(e.label(n) for n, e in old.items())).join(staged, staged.c.account_id == account.c.id)
     session.execute(sa.insert(history).from_select(list(old), versions.where(staged.c.is_version)))
-    here = account.c.id == staged.c.account_id
+    # One statement, one new row version: what only stands differently keeps the version it was told with.
     told = {**_terms(load, staged), "customer_id": staged.c.customer_id}
-    session.execute(sa.update(account).where(here, staged.c.is_version).values(told))
+    told |= {c: sa.case((staged.c.is_version, told[c]), else_=account.c[c]) for c in _OF_VERSION}
     own: dict[str, Any] = {c: staged.c[c] for c in _OWN}
     own |= {"as_of_on": sa.literal(load.business_date, sa.Date()), "bucket_table": load.mapping.bucket_table}
-    session.execute(sa.update(account).where(here, account.c.basis == "source").values(own))
+    own = {c: sa.case((account.c.basis == "source", e), else_=account.c[c]) for c, e in own.items()}
+    session.execute(sa.update(account).where(account.c.id == staged.c.account_id).values(told | own))
     _stand(load, staged)
+    return episodes.follow(load, staged)
 
 
 def _stand(load: Load, staged: sa.Table) -> None:
     """Write a new standing of staged accounts where more than time has passed since the last one."""
-    account, before = table_of(Account), standings_as_of(load.business_date)
+    account, before = table_of(Account), standings_as_of(load.business_date, among=staged)
     told = ("dpd", "arrears_amount", "balance_amount", "limit_amount", "status")
-    news = (
+    now = (
         sa.select(
             account.c.id.label("account_id"),
             sa.literal(load.business_date, sa.Date()).label("from_on"),
-            (account.c.dpd >= 1).label("is_ageing"),
-            *(account.c[c] for c in told),
+            *(account.c[c] for c in (*told, "is_ageing")),
         )
-        .select_from(staged)
-        .join(account, account.c.id == staged.c.account_id)
-        .outerjoin(before, before.c.account_id == account.c.id)
-        .where(account.c.basis == "source", sa.or_(*(before.c[c].is_distinct_from(account.c[c]) for c in told)))
+        .join(staged, staged.c.account_id == account.c.id)
+        .where(account.c.basis == "source")
     )
-    spans = bulk.stage(load.session, "staged_standing", bulk.read(load.session, news, SPANS), index=("account_id",))
+    # Compared here, not in SQL: a planner that guesses few rows would loop over the standings.
+    key = ("account_id", *told)
+    held = bulk.read(load.session, sa.select(*(before.c[c] for c in key)), {c: SPANS[c] for c in key})
+    schema = {c: SPANS[c] for c in ("account_id", "from_on", *told, "is_ageing")}
+    news = bulk.read(load.session, now, schema).join(held, on=key, how="anti", nulls_equal=True)
+    spans = bulk.stage(load.session, "staged_standing", news, index=("account_id",))
     standings.write(load.session, spans, now=load.now, batch_id=load.batch_id)
 
 
@@ -205,7 +237,7 @@ def absent(load: Load) -> int:
     Cured: nothing is overdue any more as of the business date, told by the source's silence (domain brief §8.0).
     """
     named = pl.concat(load.known.named) if load.known.named else pl.Series("account_ref", [], pl.String)
-    missing = load.known.accounts.filter(pl.col("status").is_in(OPEN)).join(
+    missing = load.known.accounts.filter(pl.col("status").is_in(episodes.OPEN)).join(
         named.to_frame("account_ref"), on="account_ref", how="anti"
     )
     load.known.named.clear()

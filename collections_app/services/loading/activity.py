@@ -129,7 +129,7 @@ def _with_points(load: Load, fresh: pl.DataFrame) -> pl.DataFrame:
             "owner": sa.literal("unknown"),
             "source": sa.literal(AGENCY),
             "rank": sa.literal(99),
-            "valid_from": sa.literal(load.default_valid_from, point.c.valid_from.type),
+            "valid_from": sa.literal(load.now, point.c.valid_from.type),
             "recorded_at": sa.literal(load.now, point.c.recorded_at.type),
         },
     )

@@ -1,7 +1,7 @@
 """What the ledger holds of a source: read once per import, kept up to date by the import itself."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -23,6 +23,8 @@ ACCOUNTS: dict[str, Any] = {
     "account_ref": pl.String, "account_id": pl.Int64, "row_hash": pl.Int64, "valid_from": INSTANT,
     "basis": pl.String, "status": pl.String, "dpd": pl.Int64, "as_of_on": pl.Date, "schedule_version": pl.Int64,
 }  # fmt: skip
+# So many references are looked up by themselves; of more, everything that is held is read once.
+_FEW = 20_000
 
 
 @dataclass(frozen=True)
@@ -33,25 +35,21 @@ class Counts:
     changed: int = 0
     unchanged: int = 0
     late: int = 0
+    episodes_opened: int = 0
+    episodes_cured: int = 0
     dpd_compared: int = 0
     dpd_mismatches: int = 0
     rejects: tuple[Reject, ...] = ()
 
     def plus(self, other: "Counts") -> "Counts":
         """Add two counts."""
-        return Counts(
-            self.new + other.new,
-            self.changed + other.changed,
-            self.unchanged + other.unchanged,
-            self.late + other.late,
-            self.dpd_compared + other.dpd_compared,
-            self.dpd_mismatches + other.dpd_mismatches,
-            self.rejects + other.rejects,
-        )
+        mine = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        return Counts(**mine)
 
 
 class Known:
-    """The references of one source. Rows that this import adds are added here, so that nothing is read twice."""
+    """The references of one source, looked up while they are few, read once when they are many. Rows that this
+    import adds are added here, so that nothing is read twice."""
 
     def __init__(self, session: Session, source: str) -> None:
         self.session = session
@@ -62,43 +60,59 @@ class Known:
         self._customers: pl.DataFrame | None = None
         self._accounts: pl.DataFrame | None = None
         self._is_stale = False
-
-    @property
-    def customers(self) -> pl.DataFrame:
-        """Return customer_ref -> customer_id."""
-        if self._customers is None:
-            table = table_of(Customer)
-            self.copier.drain()
-            self._customers = bulk.read(
-                self.session,
-                sa.select(table.c.customer_ref, table.c.id.label("customer_id")).where(table.c.source == self.source),
-                CUSTOMERS,
-            )
-        return self._customers
+        self._ids: dict[str, pl.Series] = {}
 
     @property
     def accounts(self) -> pl.DataFrame:
-        """Return what is held of each account (columns ACCOUNTS)."""
+        """Return what is held of every account (columns ACCOUNTS)."""
         if self._accounts is None:
-            table = table_of(Account)
-            self.copier.drain()
-            plain = (table.c[c] for c in ACCOUNTS if c not in ("account_ref", "account_id"))
-            self._accounts = bulk.read(
-                self.session,
-                sa.select(table.c.account_ref, table.c.id.label("account_id"), *plain).where(
-                    table.c.source == self.source
-                ),
-                ACCOUNTS,
-            )
+            self._accounts = self._read(Account, ACCOUNTS)
         return self._accounts
+
+    def held_customers(self, refs: pl.Series) -> pl.DataFrame:
+        """Return customer_ref -> customer_id of those of the references that are held."""
+        if self._customers is None and refs.len() <= _FEW:
+            return self._read(Customer, CUSTOMERS, refs)
+        if self._customers is None:
+            self._customers = self._read(Customer, CUSTOMERS)
+        return self._customers.join(refs.to_frame(), on="customer_ref", how="semi")
+
+    def held_accounts(self, refs: pl.Series) -> pl.DataFrame:
+        """Return what is held (columns ACCOUNTS) of those of the references that are held."""
+        if self._accounts is None and refs.len() <= _FEW:
+            return self._read(Account, ACCOUNTS, refs)
+        return self.accounts.join(refs.to_frame(), on="account_ref", how="semi")
+
+    def _read(self, entity: type[Any], schema: dict[str, Any], refs: pl.Series | None = None) -> pl.DataFrame:
+        table = table_of(entity)
+        self.copier.drain()
+        key, number = list(schema)[:2]
+        picked = [table.c.id.label(number) if c == number else table.c[c] for c in schema]
+        statement = sa.select(*picked).where(table.c.source == self.source)
+        if refs is not None:
+            named = bulk.stage(self.session, "staged_ref", refs.unique().to_frame(key), index=(key,))
+            statement = statement.join(named, named.c[key] == table.c[key])
+        return bulk.read(self.session, statement, schema)
 
     def add_customers(self, frame: pl.DataFrame) -> None:
         """Remember customers that were just written."""
-        self._customers = pl.concat([self.customers, frame.select(*CUSTOMERS)])
+        if self._customers is not None:
+            self._customers = pl.concat([self._customers, frame.select(*CUSTOMERS)])
 
     def add_accounts(self, frame: pl.DataFrame) -> None:
         """Remember accounts that were just written."""
-        self._accounts = pl.concat([self.accounts, frame.select(pl.col(c).cast(t) for c, t in ACCOUNTS.items())])
+        if self._accounts is not None:
+            added = frame.select(pl.col(c).cast(t) for c, t in ACCOUNTS.items())
+            self._accounts = pl.concat([self._accounts, added])
+
+    def take_ids(self, table: sa.Table, count: int, *, expected: int) -> pl.Series:
+        """Return fresh ids. A file of new rows draws for all of them at once: COPY must not stop for ids."""
+        pool = self._ids.get(table.name)
+        if pool is None or pool.len() < count:
+            self.copier.drain()
+            pool = bulk.next_ids(self.session, table, max(count, expected) if count > _FEW else count)
+        self._ids[table.name] = pool.slice(count)
+        return pool.head(count)
 
     def changed_in_place(self) -> None:
         """Note that statements changed held accounts. A file names an account once, so only the next file must know."""
@@ -120,11 +134,8 @@ class Load:
     business_date: date
     batch_id: int
     mode: str = "delta"
-    default_valid_from: datetime = field(init=False)
-
-    def __post_init__(self) -> None:
-        midnight = datetime.combine(self.business_date, time.min, tzinfo=UTC)
-        object.__setattr__(self, "default_valid_from", midnight)
+    # Rows that the file is said to have; 0 = not said.
+    rows: int = 0
 
     @property
     def session(self) -> Session:
@@ -143,23 +154,24 @@ class Load:
 
     def of_customers(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Reject]]:
         """Add ``customer_id``; rows of customers that nobody told of are refused."""
-        return _resolved(frame, self.known.customers, "customer_ref", "names an unknown customer")
+        held = self.known.held_customers(frame["customer_ref"])
+        return _resolved(frame, held, "customer_ref", "names an unknown customer")
 
-    def of_accounts(self, frame: pl.DataFrame, *more: str) -> tuple[pl.DataFrame, list[Reject]]:
-        """Add ``account_id`` and further columns of ``known.accounts``; rows of unknown accounts are refused."""
-        held = self.known.accounts.select("account_ref", "account_id", *more)
+    def of_accounts(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Reject]]:
+        """Add ``account_id``; rows of accounts that nobody told of are refused."""
+        held = self.known.held_accounts(frame["account_ref"]).select("account_ref", "account_id")
         return _resolved(frame, held, "account_ref", "names an unknown account")
 
-    def since(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Add ``valid_from`` where the source does not tell it: midnight (UTC) of the business date."""
-        told = pl.col("valid_from") if "valid_from" in frame.columns else pl.lit(None, INSTANT)
-        return frame.with_columns(told.cast(INSTANT).fill_null(self.default_valid_from).alias("valid_from"))
+
+def since(frame: pl.DataFrame, business_date: date) -> pl.DataFrame:
+    """Add ``valid_from`` where the source does not tell it: midnight (UTC) of the business date."""
+    midnight = datetime.combine(business_date, time.min, tzinfo=UTC)
+    told = pl.col("valid_from") if "valid_from" in frame.columns else pl.lit(None, INSTANT)
+    return frame.with_columns(told.cast(INSTANT).fill_null(midnight).alias("valid_from"))
 
 
 def _resolved(frame: pl.DataFrame, held: pl.DataFrame, key: str, reason: str) -> tuple[pl.DataFrame, list[Reject]]:
-    # Only the few rows of what is held that this frame names go into the join's table.
-    named = held.join(frame.select(key), on=key, how="semi")
-    found = frame.join(named, on=key, how="left", maintain_order="left")
+    found = frame.join(held, on=key, how="left", maintain_order="left")
     value = "customer_id" if key == "customer_ref" else "account_id"
     unknown = found.filter(pl.col(value).is_null())
     if unknown.is_empty():

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from collections_app.db import bulk
 from collections_app.db.base import table_of
 from collections_app.db.tables import Consent, ContactPoint, ContactPointHistory, Customer
-from collections_app.services.loading.known import INSTANT, Counts, Load, completed
+from collections_app.services.loading.known import INSTANT, Counts, Load, completed, since
 
 _CUSTOMER = {
     "full_name": pl.String, "party_type": pl.String, "language": pl.String, "country": pl.String,
@@ -39,11 +39,12 @@ def write_customers(load: Load, frame: pl.DataFrame) -> Counts:
         pl.col("party_type").fill_null("person"), pl.col("language").fill_null("en-US"),
         _json_list("regions"), _json_list("zones"),
     )  # fmt: skip
-    named = load.known.customers.join(told.select("customer_ref"), on="customer_ref", how="semi")
+    named = load.known.held_customers(told["customer_ref"])
     table = table_of(Customer)
     fresh = told.join(named, on="customer_ref", how="anti").sort("customer_ref")
     if not fresh.is_empty():
-        fresh = fresh.with_columns(bulk.next_ids(load.session, table, fresh.height).alias("customer_id"))
+        ids = load.known.take_ids(table, fresh.height, expected=load.rows)
+        fresh = fresh.with_columns(ids.alias("customer_id"))
         load.known.copier.add(
             table,
             fresh.select(
@@ -82,7 +83,7 @@ def write_points(load: Load, frame: pl.DataFrame) -> Counts:
     itself. ``op`` delete withdraws a point: it stays for the record and is never used. Whether a number works is
     ours to find out: a told quality counts for a new point only.
     """
-    told, orphans = load.of_customers(load.since(completed(frame, _POINT | _CONSENT)))
+    told, orphans = load.of_customers(since(completed(frame, _POINT | _CONSENT), load.business_date))
     if told.is_empty():
         return Counts(rejects=tuple(orphans))
     load.known.copier.drain()

@@ -45,7 +45,8 @@ def stood(frame: pl.DataFrame, *, bucket_table: str, as_of: date) -> pl.DataFram
 
     DPD follow from the oldest unpaid due date where the source sends it; else that date follows from the source's
     own count, so that the account goes on ageing when the feed is silent. Nothing is due on an account that is
-    closed, settled or sold. The rules of ``domain`` are asked once per distinct date and count.
+    closed, settled or sold; only an active one ages by itself. The rules of ``domain`` are asked
+    once per distinct date and count.
     """
     counted = pl.when(pl.col("dpd_source") > 0).then(pl.lit(as_of) - pl.duration(days="dpd_source")).cast(pl.Date)
     owes = ~pl.col("status").is_in(list(GONE))
@@ -62,5 +63,5 @@ def stood(frame: pl.DataFrame, *, bucket_table: str, as_of: date) -> pl.DataFram
     buckets = [bucket_of(dpd, bands) for dpd in counts]
     return frame.with_columns(
         pl.col("dpd").replace_strict(counts, buckets, return_dtype=pl.String).alias("bucket"),
-        (pl.col("dpd") >= 1).alias("is_ageing"),
+        ((pl.col("dpd") >= 1) & (pl.col("status") == "active")).alias("is_ageing"),
     )
