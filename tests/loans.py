@@ -1,7 +1,7 @@
 """Loans with a schedule of their own, made in the tables as the loader leaves them."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from itertools import count
 from typing import Any
 
@@ -16,6 +16,16 @@ from collections_app.services import ledger
 from tests.factories import make_account
 
 _number = count(1)
+
+
+def make_batch(session: Session, day: date, now: datetime) -> FeedBatch:
+    batch = FeedBatch(
+        source="test", entity="payments", mapping="m", mapping_version=1, business_date=day, file_name="f",
+        sha256=f"{next(_number)}", rows=1, accepted=1, quarantined=0, unchanged=0, imported_at=now,
+    )  # fmt: skip
+    session.add(batch)
+    session.flush()
+    return batch
 
 
 def make_loan(session: Session, dues: Mapping[date, int], **over: Any) -> Account:
@@ -46,12 +56,7 @@ def pay(units: UnitsOfWork, account: Account, ref: str, amount: int, on: date, *
         session = uow.session
         if session.scalar(sa.select(Payment.id).where(Payment.source == "test", Payment.payment_ref == ref)):
             return
-        batch = FeedBatch(
-            source="test", entity="payments", mapping="m", mapping_version=1, business_date=on, file_name="f",
-            sha256=f"{next(_number)}", rows=1, accepted=1, quarantined=0, unchanged=0, imported_at=uow.now,
-        )  # fmt: skip
-        session.add(batch)
-        session.flush()
+        batch = make_batch(session, on, uow.now)
         values = {
             "source": "test", "payment_ref": ref, "account_id": account.id, "batch_id": batch.id, "amount": amount,
             "currency": account.currency, "kind": "payment", "status": "settled", "value_on": on,

@@ -13,8 +13,8 @@ class Commands(click.Group):
 
     modules = {  # noqa: RUF012 - a constant
         "campaign": "group", "day": "group", "db": "group", "demo": "command", "feedback": "group", "gate": "group",
-        "intake": "group", "model": "group", "report": "group", "scheduler": "command", "signals": "group",
-        "strategy": "group", "user": "group", "voice": "group",
+        "intake": "group", "ledger": "group", "model": "group", "report": "group", "scheduler": "command",
+        "signals": "group", "strategy": "group", "user": "group", "voice": "group",
     }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:

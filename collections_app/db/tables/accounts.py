@@ -93,8 +93,6 @@ class Account(AccountTerms, Base):
     next_change_on: Mapped[date | None]
     # The first day of collection, grace over; empty = nothing past due, or the source keeps the account.
     collect_from_on: Mapped[date | None]
-    # The day on which the days past due reach the product's charge-off.
-    charge_off_due_on: Mapped[date | None]
     # Whether days past due grow by themselves (basis "schedule" only).
     is_ageing: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     arrears_amount: Mapped[MinorUnits]

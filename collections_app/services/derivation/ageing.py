@@ -11,28 +11,24 @@ from sqlalchemy.orm import Session
 from collections_app.db import bulk
 from collections_app.db.base import table_of
 from collections_app.db.dates import days_between
-from collections_app.db.tables import Account, Episode, LedgerTask
+from collections_app.db.tables import Account, Episode
 from collections_app.domain.delinquency import Band
+from collections_app.services.derivation.facts import EVER
 from strategies.parameters import bucket_bands
 from strategies.parameters.products import product, profile_of, regulatory_bands
 
 _Expression = sa.ColumnElement[Any]
 
 
-def enqueue_due(session: Session, *, as_of: date, everything: bool, ever: date) -> None:
-    """Ask for accounts on which more than ageing has happened by itself to be derived again; or for all of them."""
-    account, task = table_of(Account), table_of(LedgerTask)
-    waits = sa.exists().where(task.c.account_id == account.c.id)
-    scheduled = account.c.basis == "schedule"
-    if everything:
-        day: _Expression = sa.literal(ever, sa.Date())
-        session.execute(sa.update(task).values(from_on=ever))
-        due = scheduled
-    else:
-        day = account.c.next_change_on
-        due = sa.and_(scheduled, account.c.next_change_on <= as_of)
-    session.execute(
-        sa.insert(task).from_select(["account_id", "from_on"], sa.select(account.c.id, day).where(due, ~waits))
+def due(as_of: date, *, everything: bool) -> sa.Subquery:
+    """Select the accounts (account_id, from_on) on which more than ageing has happened by itself; or all of them."""
+    account = table_of(Account)
+    day = sa.literal(EVER, sa.Date()) if everything else account.c.next_change_on
+    reached = sa.true() if everything else account.c.next_change_on <= as_of
+    return (
+        sa.select(account.c.id.label("account_id"), day.label("from_on"))
+        .where(account.c.basis == "schedule", reached)
+        .subquery()
     )
 
 

@@ -11,15 +11,17 @@ from sqlalchemy.orm import Session
 from collections_app.db import bulk
 from collections_app.db.base import table_of
 from collections_app.db.tables import Account, AccountHistory, DelinquencyPause, Instalment, LedgerTask, Payment
+from collections_app.domain.allocation import UNDOING
 from collections_app.ledger import frames
 from collections_app.ledger.frames import Book
 
 # From here on everything is derived again: no fact is older.
 EVER = date(1900, 1, 1)
 TASKS: frames.Schema = {"account_id": pl.Int64, "from_on": pl.Date}
+_NOT_KEPT = ("account_id", "profile", "charge_off_due_on")
 # What the ledger says of an account, as it stands in ``account``.
 FIGURES: frames.Schema = {
-    **{name: dtype for name, dtype in frames.DERIVED_ACCOUNTS.items() if name not in ("account_id", "profile")},
+    **{name: dtype for name, dtype in frames.DERIVED_ACCOUNTS.items() if name not in _NOT_KEPT},
     "bucket": pl.String,
     "as_of_on": pl.Date,
 }
@@ -76,25 +78,53 @@ def next_tasks(session: Session, *, after: int, size: int) -> pl.DataFrame:
 def read_chunk(session: Session, waiting: sa.Table, *, as_of: date) -> Chunk:
     """Read the facts of staged tasks (TASKS); accounts that their source keeps (basis "source") are left out."""
     accounts = _accounts(session, waiting)
-    staged = bulk.stage(
-        session,
-        "staged_chunk",
-        accounts.select("account_id", "standings_from", "lines_from"),
-        index=("account_id",),
-    )
+    ids = bulk.stage(session, "staged_own", accounts.select("account_id"), index=("account_id",))
+    payments = _of_chunk(session, ids, Payment, {**frames.PAYMENTS, "unapplied_amount": pl.Int64})
+    accounts = _cut(accounts, payments)
+    staged = bulk.stage(session, "staged_chunk", accounts.select("account_id", "standings_from"), index=("account_id",))
     told = _told_terms(session, staged, as_of=as_of)
     terms = told.filter(pl.col("from_on") <= as_of)
-    since = _status_since(terms)
-    payments = _of_chunk(session, staged, Payment, {**frames.PAYMENTS, "unapplied_amount": pl.Int64})
     ahead = payments.filter(pl.col("value_on") > as_of).select("account_id", from_on="value_on")
     return Chunk(
-        accounts=accounts.join(since, on="account_id", how="left"),
+        accounts=accounts.join(_status_since(terms), on="account_id", how="left"),
         instalments=_instalments(session, staged),
         payments=payments,
         pauses=_of_chunk(session, staged, DelinquencyPause, frames.PAUSES),
         terms=terms,
         later=pl.concat([ahead, told.filter(pl.col("from_on") > as_of).select("account_id", "from_on")]),
         staged=staged,
+    )
+
+
+def _cut(accounts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """Turn ``from_on`` into ``standings_from`` and ``lines_from``."""
+    # A reversal that was waiting for its value date counts from that of the payment which it takes back.
+    waited = payments.filter(pl.col("kind").is_in(UNDOING)).join(
+        accounts.select("account_id", "as_of_on"), on="account_id"
+    )
+    undone = (
+        waited.filter(pl.col("value_on") > pl.col("as_of_on"))
+        .select("account_id", payment_ref="reverses_ref")
+        .join(payments.select("account_id", "payment_ref", "value_on"), on=["account_id", "payment_ref"])
+        .group_by("account_id")
+        .agg(undone_on=pl.col("value_on").min())
+    )
+    # A class is part of every derivation: without one the account is derived for the first time.
+    since = (
+        pl.when(pl.col("reg_class").is_null()).then(pl.lit(EVER)).otherwise(pl.min_horizontal("from_on", "undone_on"))
+    )
+    switched = pl.col("schedule_since_on").fill_null(pl.lit(EVER))
+    return (
+        accounts.join(undone, on="account_id", how="left")
+        .with_columns(since=since, switched=switched)
+        .with_columns(
+            standings_from=pl.max_horizontal("since", "switched"),
+            # Another schedule takes all payments anew.
+            lines_from=pl.when((pl.col("switched") > pl.lit(EVER)) & (pl.col("since") <= pl.col("switched")))
+            .then(pl.lit(EVER))
+            .otherwise("since"),
+        )
+        .drop("from_on", "undone_on", "since", "switched")
     )
 
 
@@ -110,15 +140,7 @@ def _accounts(session: Session, waiting: sa.Table) -> pl.DataFrame:
         .join(waiting, waiting.c.account_id == account.c.id)
         .where(account.c.basis == "schedule")
     )  # fmt: skip
-    frame = bulk.read(session, statement, schema)
-    # A class is part of every derivation: without one the account is derived for the first time.
-    since = pl.when(pl.col("reg_class").is_null()).then(pl.lit(EVER)).otherwise("from_on")
-    switched = pl.col("schedule_since_on").fill_null(pl.lit(EVER))
-    return frame.with_columns(
-        standings_from=pl.max_horizontal(since, switched),
-        # Another schedule takes all payments anew.
-        lines_from=pl.when((switched > pl.lit(EVER)) & (since <= switched)).then(pl.lit(EVER)).otherwise(since),
-    ).drop("from_on")
+    return bulk.read(session, statement, schema)
 
 
 def _plain(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
