@@ -35,7 +35,7 @@ DAY = date(2026, 6, 1)
 TOUCHED = 1_000
 _STATUS = Path("/proc/self/status")
 
-# Number i falls due on day i % 30 of the cycle; of a hundred, 75 have paid all that fell due, 15 lack one, 6 two, 4 more.
+# Number i falls due on day i % 30 of the cycle. Of a hundred, 75 lack nothing, 15 lack one, 6 two, 4 more.
 _LACKS = "CASE WHEN i % 100 < 75 THEN 0 WHEN i % 100 < 90 THEN 1 WHEN i % 100 < 96 THEN 2 ELSE 3 + (i / 100) % 3 END"
 _BOOK = f"""
 INSERT INTO feed_batch (source, entity, mapping, mapping_version, business_date, file_name, sha256, rows, accepted,
@@ -47,7 +47,8 @@ INSERT INTO account (source, account_ref, customer_id, creditor, collector_role,
                      balance_amount, arrears_amount, status, valid_from, recorded_at, row_hash, bucket_table, basis,
                      schedule_version, dpd, bucket, as_of_on)
 SELECT 'bench', 'A' || i, c.id, 'Example Bank', 'first_party', 'instalment', 'USD', 600000, 0, 'active',
-       CAST(:day AS date) - 200, CAST(:day AS date) - 200, 0, 'intl', 'schedule', 1, 0, 'current', CAST(:day AS date) - 1
+       CAST(:day AS date) - 200, CAST(:day AS date) - 200, 0, 'intl', 'schedule', 1, 0, 'current',
+       CAST(:day AS date) - 1
 FROM generate_series(1, :rows) i JOIN customer c ON c.source = 'bench' AND c.customer_ref = 'C' || i;
 INSERT INTO instalment (account_id, schedule_version, seq, due_on, interest_due_amount, principal_due_amount)
 SELECT a.id, 1, k + 2, CAST(:day AS date) + i % 30 + 30 * (k - ({_LACKS})), 10000, 90000
@@ -55,7 +56,8 @@ FROM generate_series(1, :rows) i JOIN account a ON a.source = 'bench' AND a.acco
      generate_series(-1, 5) k
 ORDER BY a.id, k;
 INSERT INTO payment (source, payment_ref, account_id, batch_id, amount, currency, kind, status, value_on)
-SELECT 'bench', 'P' || account_id, account_id, (SELECT max(id) FROM feed_batch), 100000, 'USD', 'payment', 'settled', due_on - 2
+SELECT 'bench', 'P' || account_id, account_id, (SELECT max(id) FROM feed_batch), 100000, 'USD', 'payment', 'settled',
+       due_on - 2
 FROM instalment WHERE seq = 1;
 INSERT INTO ledger_task SELECT id, DATE '1900-01-01' FROM account;
 """
