@@ -55,9 +55,15 @@ def _intake(uow: UnitOfWork, day: Day) -> dict[str, Any]:
     return {"manifests": len(day.manifests), **result.as_dict()}
 
 
+def _ledger(uow: UnitOfWork, day: Day) -> dict[str, Any]:
+    result = ledger.refresh(uow, business_date=day.business_date)
+    told = intake.reconcile(uow, business_date=day.business_date)
+    return {**result, **{f"dpd_{name}": count for name, count in told.items()}}
+
+
 DAILY: tuple[Step, ...] = (
     Step("intake", _intake),
-    Step("ledger", lambda uow, day: ledger.refresh(uow, business_date=day.business_date)),
+    Step("ledger", _ledger),
     Step("casework", lambda uow, day: casework.refresh(uow, business_date=day.business_date)),
     Step("promises", lambda uow, day: promises.settle(uow, business_date=day.business_date)),
     Step("signals", lambda uow, day: signals.refresh(uow, business_date=day.business_date)),
