@@ -63,7 +63,7 @@ def show(app: "App", customer_ref: str, as_of: datetime, source: str | None, as_
     with app.database.reading() as session:
         known = outside_signals(session, get_customer_id(session, customer_ref, source=source), as_of=day)
     if as_json:
-        click.echo(json.dumps(asdict(known), default=str))
+        click.echo(json.dumps({"status": known.status, "words": known.words, **asdict(known)}, default=str))
         return
     asked = f", last asked {known.last_asked_on}" if known.last_asked_on else ""
     click.echo(f"{customer_ref} on {day}: {known.words}{asked}")

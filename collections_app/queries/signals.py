@@ -111,6 +111,7 @@ class WindowRow:
     """One window of an answer; None = the vendor did not tell."""
 
     window: str
+    days: int
     apps: int | None
     orgs: int | None
     nbank_orgs: int | None
@@ -135,6 +136,11 @@ class AnswerView:
     days_since_last: int | None
     note: str | None
 
+    @property
+    def is_real(self) -> bool:
+        """Tell whether the vendor answered at all."""
+        return self.status in (HitStatus.HIT, HitStatus.NO_HIT)
+
 
 @dataclass(frozen=True)
 class HitView:
@@ -155,13 +161,27 @@ class OutsideSignals:
 
     customer_id: int
     as_of: date
-    status: HitStatus
-    words: str
     last_asked_on: date | None
     answers: tuple[AnswerView, ...]
     hits: tuple[HitView, ...]
     worst_severity: int | None
     list_weight: float
+
+    @property
+    def status(self) -> HitStatus:
+        """Return the status of the answer that speaks; not_queried without one."""
+        return self.speaks.status if self.speaks else HitStatus.NOT_QUERIED
+
+    @property
+    def words(self) -> str:
+        """Say the status to a person."""
+        return STATUS_WORDS[self.status]
+
+    @property
+    def speaks(self) -> AnswerView | None:
+        """Return the answer that speaks for the customer: the newest real one."""
+        told = [a for a in self.answers if a.product == PRODUCT]
+        return max(told, key=lambda a: (a.is_real, a.snapshot_on, a.received_on, a.provider), default=None)
 
 
 def outside_signals(session: Session, customer_id: int, *, as_of: date, known_on: date | None = None) -> OutsideSignals:
@@ -170,16 +190,11 @@ def outside_signals(session: Session, customer_id: int, *, as_of: date, known_on
     known = answers_as_of(as_of, known_on=known_on, product=None, wanted=of_one)
     newest = newest_answers(known, by=("customer_id", "provider", "product", "key_type"))
     rows = session.execute(sa.select(newest).order_by(newest.c.provider, newest.c.product, newest.c.key_type)).all()
-    spoken = [r for r in rows if r.product == PRODUCT]
-    speaks = max(spoken, key=lambda r: (r.hit_status in ("hit", "no_hit"), r.snapshot_on, r.received_on), default=None)
-    status = HitStatus(speaks.hit_status) if speaks else HitStatus.NOT_QUERIED
     hits, rules = _hits(session, customer_id, as_of, known_on or as_of), list_rules()
     plain = [Hit(h.list_code, h.severity, h.event_on, h.is_confirmed) for h in hits]
     return OutsideSignals(
         customer_id=customer_id,
         as_of=as_of,
-        status=status,
-        words=STATUS_WORDS[status],
         last_asked_on=max((r.received_on for r in rows if r.hit_status != HitStatus.NOT_QUERIED), default=None),
         answers=tuple(_answer(r, as_of) for r in rows),
         hits=hits,
@@ -194,8 +209,8 @@ def _answer(row: Any, as_of: date) -> AnswerView:
     told = {n: v for n, v in fields.items() if isinstance(v, int) and not isinstance(v, bool)}
     derived = derive(told, key=key, rules=rules)
     figures = [
-        WindowRow(w, *(told.get(f"ml_{key}_{n}_{w}") for n in ("all_apps", "all_orgs", "nbank_orgs")))
-        for w, _ in rules.windows
+        WindowRow(w, days, *(told.get(f"ml_{key}_{n}_{w}") for n in ("all_apps", "all_orgs", "nbank_orgs")))
+        for w, days in rules.windows
     ]
     return AnswerView(
         provider=row.provider, product=row.product, key_type=row.key_type, status=status,

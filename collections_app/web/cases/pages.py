@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from collections_app.domain.gate import Verdict
 from collections_app.domain.outcomes import DISPOSITIONS, OUTCOMES, Disposition, Outcome
 from collections_app.queries.case_file import CaseFile, PointRow
+from collections_app.queries.signals import OutsideSignals
 from collections_app.services.allowances import Allowance, CallOption
 from collections_app.web.care.pages import CareSection
 from collections_app.web.cases.forms import CALL_OUTCOMES, METHODS, OutcomeForm, PromiseForm
@@ -86,6 +87,7 @@ class CasePage:
     outcome_keys: tuple[OutcomeKey, ...]
     said_keys: tuple[SaidKey, ...]
     care: CareSection
+    outside: OutsideSignals
     methods: tuple[str, ...] = METHODS
     outcome: OutcomeForm = field(default_factory=OutcomeForm)
     promise: PromiseForm = field(default_factory=PromiseForm)
@@ -100,6 +102,7 @@ def case_page(
     may_work: bool,
     business_date: date,
     care: CareSection,
+    outside: OutsideSignals,
     outcome: OutcomeForm | None = None,
     promise: PromiseForm | None = None,
     note: str = "",
@@ -122,6 +125,7 @@ def case_page(
         ),
         said_keys=tuple(SaidKey(d, rule.key, rule.label, rule.needs_rpc) for d, rule in DISPOSITIONS.items()),
         care=care,
+        outside=outside,
         outcome=outcome or OutcomeForm(),
         promise=promise or (outcome.promise if outcome and outcome.promise else PromiseForm()),
         note=note,

@@ -11,6 +11,7 @@ from collections_app.domain.errors import Conflict, InvalidInput
 from collections_app.domain.permissions import Permission
 from collections_app.queries import case_file
 from collections_app.queries.case_file import CaseFile
+from collections_app.queries.signals import outside_signals
 from collections_app.services import allowances, contacting, outcomes, promises
 from collections_app.web.access import actor, requires
 from collections_app.web.backend import backend, now, reading, writing
@@ -144,4 +145,7 @@ def _page(case_id: int, care: Form | None, **typed: Any) -> CasePage:
             else {}
         )
         section = care_section(session, actor(), file, today=business_date(), typed=care)
-    return case_page(file, options=options, may_work=may_work, business_date=business_date(), care=section, **typed)
+        outside = outside_signals(session, file.customer_id, as_of=business_date())
+    return case_page(
+        file, options=options, may_work=may_work, business_date=business_date(), care=section, outside=outside, **typed
+    )
