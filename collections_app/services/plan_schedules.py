@@ -26,10 +26,11 @@ _OWN_VERSIONS_FROM = 1_000_000
 def apply(uow: UnitOfWork, plan: PaymentPlan, account: Account, *, business_date: date) -> None:
     """Set an approved plan to work on the ledger."""
     if plan.kind is PlanKind.DEFERRAL:
+        # Today has counted already: days past due stand still from tomorrow on.
         uow.session.add(
             DelinquencyPause(
                 account_id=account.id,
-                from_on=business_date,
+                from_on=business_date + timedelta(days=1),
                 until_on=plan.ends_on,
                 reason=_reason(plan),
                 set_by=uow.actor.name,

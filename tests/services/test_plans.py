@@ -376,7 +376,7 @@ def test_a_deferral_stops_the_clock_and_moves_what_is_to_come(desk: Desk) -> Non
     assert desk.plan(plan_id).status is PlanStatus.ACTIVE
     assert [row[2] for row in in_force(desk)] == [date(2026, 1, 10), date(2026, 2, 10), date(2026, 5, 10)]
     pause = desk.all(sa.select(t.DelinquencyPause.from_on, t.DelinquencyPause.until_on))
-    assert [tuple(row) for row in pause] == [(TODAY, date(2026, 4, 2))]
+    assert [tuple(row) for row in pause] == [(TODAY + timedelta(days=1), date(2026, 4, 2))]
     assert desk.review(date(2026, 4, 2)) == {"plans": 0}
     assert desk.review(date(2026, 4, 3)) == {"plans": 1, "completed": 1}
 
