@@ -15,12 +15,15 @@ from sqlalchemy.orm import Session
 from collections_app.db import bulk
 from collections_app.db.base import table_of
 from collections_app.db.dates import days_between
-from collections_app.db.tables import AccountStanding
+from collections_app.db.tables import Account, AccountHistory, AccountStanding, ContactPoint, ContactPointHistory
+from collections_app.queries.signals import answers_as_of
 
 SPANS = {
     "account_id": pl.Int64, "from_on": pl.Date, "dpd": pl.Int64, "is_ageing": pl.Boolean,
     "arrears_amount": pl.Int64, "balance_amount": pl.Int64, "limit_amount": pl.Int64, "status": pl.String,
 }  # fmt: skip
+# The place of the present version in the order of writing: after everything that is past.
+_LAST = sa.literal(2**62, sa.BigInteger())
 _AMOUNTS = ("arrears_amount", "balance_amount", "limit_amount", "status")
 
 
@@ -134,3 +137,76 @@ def _projected(found: pl.DataFrame) -> pl.DataFrame:
     return found.with_columns(dpd=pl.col("dpd") + pl.when(pl.col("is_ageing")).then(passed).otherwise(0)).select(
         "account_id", "business_date", "dpd", *_AMOUNTS
     )
+
+
+def accounts_as_of(
+    at: datetime, known_at: datetime | None = None, *, among: sa.FromClause | None = None
+) -> sa.Subquery:
+    """Return what sources told of accounts for an instant: ``account_id``, the columns of AccountTerms.
+
+    One row per account: of everything recorded at or before ``known_at`` (None: of everything), the assertion with
+    the latest ``valid_from`` <= ``at``; of two with the same, the one recorded later (a correction). An account of
+    which nothing of that time was known then has no row. ``among`` (``account_id``): of these accounts only.
+    """
+    present, past = table_of(Account), table_of(AccountHistory)
+    names = [c.key for c in past.columns if c.key not in ("id", "account_id")]
+    return _asserted(
+        sa.select(present.c.id.label("account_id"), *(present.c[n] for n in names), _LAST.label("place")),
+        sa.select(past.c.account_id, *(past.c[n] for n in names), past.c.id.label("place")),
+        key="account_id", at=at, known_at=known_at, among=among,
+    )  # fmt: skip
+
+
+def contact_points_as_of(
+    at: datetime, known_at: datetime | None = None, *, among: sa.FromClause | None = None
+) -> sa.Subquery:
+    """Return what was said of contact points for an instant: ``contact_point_id, customer_id, kind, value, owner,
+    quality, source, rank, valid_from, recorded_at, withdrawn_at``, by the rule of ``accounts_as_of``.
+
+    A row with ``withdrawn_at`` says that the source had taken the point back: it was not to be used. A point whose
+    beginning nobody told (``valid_from`` null) has always been so. ``among`` (``contact_point_id``): of these only.
+    """
+    present, past = table_of(ContactPoint), table_of(ContactPointHistory)
+    names = [c.key for c in past.columns if c.key not in ("id", "contact_point_id")]
+    said = _asserted(
+        sa.select(present.c.id.label("contact_point_id"), *(present.c[n] for n in names), _LAST.label("place")),
+        sa.select(past.c.contact_point_id, *(past.c[n] for n in names), past.c.id.label("place")),
+        key="contact_point_id", at=at, known_at=known_at, among=among,
+    )  # fmt: skip
+    return (
+        sa.select(said.c.contact_point_id, *(present.c[n] for n in ("customer_id", "kind", "value")),
+                  *(said.c[n] for n in names))
+        .join(present, present.c.id == said.c.contact_point_id)
+        .subquery()
+    )  # fmt: skip
+
+
+def _asserted(
+    present: sa.Select[Any],
+    past: sa.Select[Any],
+    *,
+    key: str,
+    at: datetime,
+    known_at: datetime | None,
+    among: sa.FromClause | None,
+) -> sa.Subquery:
+    """Choose of present and past versions the one that holds at an instant as known at another."""
+    told = sa.union_all(present, past).subquery()
+    since = [told.c.valid_from.is_(None), told.c.valid_from <= at]
+    known = [told.c.recorded_at.is_(None), told.c.recorded_at <= known_at] if known_at is not None else [sa.true()]
+    # Equal in both times (two files of one unit of work): the present version is the last word, else the later row.
+    order = [told.c.valid_from.desc().nulls_last(), told.c.recorded_at.desc().nulls_last(), told.c.place.desc()]
+    number = sa.func.row_number().over(partition_by=told.c[key], order_by=order)
+    chosen = sa.select(told, number.label("number")).where(sa.or_(*since), sa.or_(*known))
+    if among is not None:
+        chosen = chosen.where(told.c[key].in_(sa.select(among.c[key])))
+    ranked = chosen.subquery()
+    return sa.select(*(c for c in ranked.c if c.key not in ("place", "number"))).where(ranked.c.number == 1).subquery()
+
+
+def signals_as_of(on: date, known_on: date | None = None, *, among: sa.FromClause | None = None) -> sa.Subquery:
+    """Return the vendors' answers in force on a day as received by ``known_on`` (None: by that day), one per
+    question, in the columns of ``external_signal``; a corrected answer hides the one before it from the day on which
+    it was received. Whether an answer still holds is said by ``queries.signals.answers_as_of``. ``among``
+    (``customer_id``): of these customers only."""
+    return answers_as_of(on, known_on=known_on, product=None, wanted=among)

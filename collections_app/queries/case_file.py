@@ -281,7 +281,7 @@ def _promises(session: Session, case_id: int) -> tuple[PromiseRow, ...]:
 def _points(session: Session, customer_id: int, *, now: datetime, since: datetime) -> tuple[PointRow, ...]:
     points = session.scalars(
         sa.select(ContactPoint)
-        .where(ContactPoint.customer_id == customer_id)
+        .where(ContactPoint.customer_id == customer_id, ContactPoint.withdrawn_at.is_(None))
         .order_by(ContactPoint.rank, ContactPoint.id)
     ).all()
     calls = session.execute(

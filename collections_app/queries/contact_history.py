@@ -131,6 +131,7 @@ def best_points(session: Session, customer_ids: Collection[int], channel: Channe
                 ContactPoint.kind.in_(kinds),
                 ContactPoint.owner == "debtor",
                 ContactPoint.quality == "ok",
+                ContactPoint.withdrawn_at.is_(None),
             )
         )
         for point_id, customer_id, kind, rank in rows:
@@ -173,7 +174,7 @@ def _load_people(session: Session, rows: _Rows, ids: list[int]) -> None:
     for row in session.execute(
         sa.select(
             ContactPoint.id, ContactPoint.customer_id, ContactPoint.kind, ContactPoint.owner,
-            ContactPoint.quality,
+            sa.case((ContactPoint.withdrawn_at.is_not(None), "withdrawn"), else_=ContactPoint.quality).label("quality"),
         ).where(_one_of(session, ContactPoint.customer_id, ids))
     ):  # fmt: skip
         rows.points[row.customer_id].append(row)

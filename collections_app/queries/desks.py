@@ -65,7 +65,7 @@ def phones(session: Session, *, source: str) -> pl.DataFrame:
         .join(Customer, Customer.id == ContactPoint.customer_id)
         .join(Case, sa.and_(Case.customer_id == Customer.id, Case.closed_on.is_(None)))
         .where(Customer.source == source, ContactPoint.kind.in_(_PHONES), ContactPoint.quality == "ok",
-               ContactPoint.owner == "debtor")
+               ContactPoint.owner == "debtor", ContactPoint.withdrawn_at.is_(None))
         .order_by(ContactPoint.customer_id, ContactPoint.rank, ContactPoint.id),
         {"customer_id": pl.Int64, "contact_point_id": pl.Int64, "value": pl.String},
     )  # fmt: skip

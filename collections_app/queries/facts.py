@@ -174,7 +174,7 @@ def _points(session: Session) -> pl.DataFrame:
             sa.func.max(sa.case((mobile, 1), else_=0)).label("has_mobile"),
             sa.literal(1).label("has_point"),
         )
-        .where(ContactPoint.quality == "ok", ContactPoint.owner == "debtor")
+        .where(ContactPoint.quality == "ok", ContactPoint.owner == "debtor", ContactPoint.withdrawn_at.is_(None))
         .group_by(ContactPoint.customer_id),
         {"customer_id": _I, "has_mobile": _I, "has_point": _I},
     ).with_columns(pl.col("has_mobile", "has_point").cast(pl.Boolean))
@@ -278,8 +278,10 @@ def _stops(session: Session, now: datetime) -> pl.DataFrame:
 
 
 def _holds(session: Session, as_of: date) -> pl.DataFrame:
-    standing = sa.select(Hold.case_id).distinct().where(
-        Hold.released_on.is_(None), Hold.from_on <= as_of, Hold.until_on >= as_of
+    standing = (
+        sa.select(Hold.case_id)
+        .distinct()
+        .where(Hold.released_on.is_(None), Hold.from_on <= as_of, Hold.until_on >= as_of)
     )
     return bulk.read(session, standing, {"case_id": _I}).with_columns(pl.lit(value=True).alias("is_held"))
 

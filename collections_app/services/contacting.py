@@ -94,7 +94,11 @@ def check_agent_calls(session: Session, *, case_id: int, packs: PackLibrary, now
     case = _case(session, case_id)
     points = session.scalars(
         sa.select(ContactPoint.id)
-        .where(ContactPoint.customer_id == case.customer_id, ContactPoint.kind.in_(_CALLABLE))
+        .where(
+            ContactPoint.customer_id == case.customer_id,
+            ContactPoint.kind.in_(_CALLABLE),
+            ContactPoint.withdrawn_at.is_(None),
+        )
         .order_by(ContactPoint.rank, ContactPoint.id)
     ).all()
     asks = [_agent_ask(case.customer_id, point_id) for point_id in points]

@@ -82,6 +82,15 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Imported:
+    """A file that was read to its end; ``batch`` None: it had been imported before."""
+
+    batch: FeedBatch | None
+    result: ImportResult
+    rejects: list[Reject]
+
+
+@dataclass(frozen=True)
 class Delivery:
     """Who delivers, for which day, by which mapping; what part of the rows may be refused."""
 
@@ -120,11 +129,12 @@ def _import_all(uow: UnitOfWork, delivery: Delivery, files: tuple[ManifestFile |
         last: FeedBatch | None = None
         skipped = False
         for promised in files:
-            batch, counted = import_one(uow, delivery, known, promised)
-            result = result.plus(counted)
-            if batch is not None and batch.entity in _ACCOUNT_FILES:
-                last = batch
-            skipped |= batch is None
+            done = import_one(uow, delivery, known, promised)
+            result = result.plus(done.result)
+            skipped |= done.batch is None
+            if done.batch is not None:
+                quarantine(uow, done.batch.id, done.rejects)
+                last = done.batch if done.batch.entity in _ACCOUNT_FILES else last
         # Who is absent can be told only by a delivery that was read whole.
         if last is not None and last.mode == "full" and not skipped:
             load = Load(uow, known, delivery.mapping, delivery.business_date, last.id)
@@ -166,8 +176,8 @@ def queue_up(uow: UnitOfWork, source: str) -> None:
 
 def import_one(
     uow: UnitOfWork, delivery: Delivery, known: Known, what: ManifestFile | Path, *, entity: str | None = None
-) -> tuple[FeedBatch | None, ImportResult]:
-    """Read one file to its end and write it; return its batch (None: it had been imported) and the figures."""
+) -> Imported:
+    """Read one file to its end and write it. The refused rows are the caller's to keep."""
     promised = what if isinstance(what, ManifestFile) else None
     path = what.path if isinstance(what, ManifestFile) else what
     file = open_file(
@@ -181,10 +191,11 @@ def import_one(
         check_against(promised, file)
     before = _imported_before(uow, delivery, file)
     if before is not None:
-        return None, ImportResult(
+        told = ImportResult(
             rows=before.rows, accepted=before.accepted, quarantined=before.quarantined, unchanged=before.accepted
         )
-    mode = promised.mode if promised else "full" if "_full" in path.name else "delta"
+        return Imported(None, told, [])
+    mode = promised.mode if promised else "full" if "_full" in path.name and not delivery.corrects_id else "delta"
     batch = _open_batch(uow, delivery, file, mode)
     known.next_file()
     rows = promised.rows if promised else 0
@@ -198,7 +209,6 @@ def import_one(
     batch.rows, batch.accepted, batch.quarantined = file.rows, file.rows - read.refused, read.refused
     batch.unchanged = read.counts.unchanged
     batch.dpd_compared, batch.dpd_mismatches = read.counts.dpd_compared, read.counts.dpd_mismatches
-    quarantine(uow, batch.corrects_id or batch.id, read.rejects)
     result = ImportResult(
         rows=batch.rows,
         accepted=batch.accepted,
@@ -212,7 +222,7 @@ def import_one(
         dpd_compared=batch.dpd_compared,
         dpd_mismatches=batch.dpd_mismatches,
     )
-    return batch, result
+    return Imported(batch, result, read.rejects)
 
 
 def _imported_before(uow: UnitOfWork, delivery: Delivery, file: FeedFile) -> FeedBatch | None:

@@ -1,0 +1,139 @@
+"""Refused rows out for correction, and back in: each row says which refused line it corrects."""
+
+import csv
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from collections_app.db.tables import FeedBatch, QuarantinedRow
+from collections_app.db.unit_of_work import UnitOfWork
+from collections_app.domain.errors import InvalidInput, NotFound
+from collections_app.domain.permissions import Permission
+from collections_app.intake.mapping import Mapping
+from collections_app.intake.reading import open_rows
+from collections_app.intake.rows import LINE, RawChunk
+from collections_app.services import ledger
+from collections_app.services.intake import Delivery, ImportResult, import_one, quarantine, queue_up
+from collections_app.services.loading import Known
+
+# Columns that a corrected file carries beside the lender's own; x_ is what a mapping lets pass.
+X_LINE, X_REASON = "x_line", "x_reason"
+
+
+def export(session: Session, *, batch_id: int, original: Path, out: Path, mapping: Mapping) -> int:
+    """Write the rows of a batch that still wait, as they lie in the original file, with line and reason.
+
+    Returns how many. A row refused for its shape has empty fields, to be filled in by hand. Raise InvalidInput when
+    the file is not the one that was imported, NotFound when there is no such batch.
+    """
+    batch = _batch(session, batch_id)
+    rows = open_rows(original, delimiter=mapping.delimiter, encoding=mapping.encoding)
+    if rows.sha256 != batch.sha256:
+        raise InvalidInput(f"{original}: not the file of batch {batch_id} ({batch.file_name}); its digest differs")
+    reasons = _waiting(session, batch_id)
+    header = list(rows.header)
+    written: set[int] = set()
+    with out.open("w", newline="", encoding=mapping.encoding) as file:
+        writer = csv.writer(file, delimiter=mapping.delimiter)
+        writer.writerow([*header, X_LINE, X_REASON])
+        for chunk in rows.chunks(frozenset()):
+            for row in chunk.frame.filter(pl.col(LINE).is_in(list(reasons))).iter_rows(named=True):
+                writer.writerow([*(row[c] for c in header), row[LINE], reasons[row[LINE]]])
+                written.add(row[LINE])
+        for line in sorted(set(reasons) - written):
+            writer.writerow([*([""] * len(header)), line, reasons[line]])
+    return len(reasons)
+
+
+def resubmit(uow: UnitOfWork, *, batch_id: int, path: Path, mapping: Mapping) -> ImportResult:
+    """Import corrected rows of a batch: accepted ones resolve the lines they name, others wait for their new reason.
+
+    Each row must carry ``x_line`` of a line of the batch that still waits. Raise InvalidInput, with nothing loaded,
+    when a row does not, or when none is accepted; NotFound when there is no such batch.
+    """
+    uow.actor.require(Permission.FEED_IMPORT)
+    session = uow.session
+    batch = _batch(session, batch_id)
+    queue_up(uow, batch.source)
+    lines = _named_lines(path, mapping, waiting=_waiting(session, batch_id), batch_id=batch_id)
+    delivery = Delivery(batch.source, mapping, batch.business_date, reject_limit=1.0, corrects_id=batch.id)
+    known = Known(session, batch.source)
+    with known.copier:
+        entity = None if batch.entity == "flat" else batch.entity
+        done = import_one(uow, delivery, known, path, entity=entity)
+    if done.batch is None:
+        raise InvalidInput(f"{path}: this file was imported already")
+    refused = {reject.line for reject in done.rejects}
+    if done.result.accepted == 0:
+        first = min(done.rejects, key=lambda r: (r.line, r.column))
+        raise InvalidInput(
+            f"{path}: none of {done.result.rows} rows is accepted; nothing was loaded. "
+            f"line {first.line}, column {first.column!r} {first.reason}",
+            code="too_many_rejects",
+        )
+    _resolve(session, batch_id, [x for line, x in lines.items() if line not in refused], by=done.batch.id)
+    # What was refused again waits where it waited, for its newest reason.
+    again = [lines[line] for line in refused]
+    session.execute(sa.delete(QuarantinedRow).where(_of_lines(batch_id, again)))
+    quarantine(uow, batch_id, [replace(reject, line=lines[reject.line]) for reject in done.rejects])
+    ledger.catch_up(session, business_date=batch.business_date, source=batch.source)
+    return done.result
+
+
+def _batch(session: Session, batch_id: int) -> FeedBatch:
+    batch = session.get(FeedBatch, batch_id)
+    if batch is None:
+        raise NotFound(f"there is no batch {batch_id}")
+    return batch
+
+
+def _waiting(session: Session, batch_id: int) -> dict[int, str]:
+    """Return the lines of a batch that wait for correction, in order, with their reasons in one sentence."""
+    rows = session.execute(
+        sa.select(QuarantinedRow.line, QuarantinedRow.column, QuarantinedRow.reason)
+        .where(QuarantinedRow.batch_id == batch_id, QuarantinedRow.resolved_by_id.is_(None))
+        .order_by(QuarantinedRow.line, QuarantinedRow.id)
+    )
+    reasons: dict[int, list[str]] = {}
+    for line, column, reason in rows:
+        reasons.setdefault(line, []).append(f"{column} {reason}")
+    return {line: "; ".join(found) for line, found in reasons.items()}
+
+
+def _named_lines(path: Path, mapping: Mapping, *, waiting: Collection[int], batch_id: int) -> dict[int, int]:
+    """Return for each line of a corrected file the line that it corrects."""
+    rows = open_rows(path, delimiter=mapping.delimiter, encoding=mapping.encoding)
+    if X_LINE not in rows.header:
+        raise InvalidInput(f"{path}: line 1: column {X_LINE!r} is missing; it names the line that a row corrects")
+    named: dict[int, int] = {}
+    seen: set[int] = set()
+    for line, text in _texts(rows.chunks(frozenset())):
+        if not text.isdecimal():
+            raise InvalidInput(f"{path}: line {line}: {X_LINE} is not a line number")
+        if int(text) not in waiting:
+            raise InvalidInput(f"{path}: line {line}: line {text} of batch {batch_id} does not wait for correction")
+        if int(text) in seen:
+            raise InvalidInput(f"{path}: line {line}: line {text} is corrected twice")
+        seen.add(int(text))
+        named[line] = int(text)
+    return named
+
+
+def _texts(chunks: Iterator[RawChunk]) -> Iterator[tuple[int, str]]:
+    for chunk in chunks:
+        told = pl.col(X_LINE).cast(pl.String).fill_null("").str.strip_chars()
+        yield from chunk.frame.select(LINE, told).iter_rows()
+
+
+def _of_lines(batch_id: int, lines: Collection[int]) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        QuarantinedRow.batch_id == batch_id, QuarantinedRow.resolved_by_id.is_(None), QuarantinedRow.line.in_(lines)
+    )
+
+
+def _resolve(session: Session, batch_id: int, lines: Collection[int], *, by: int) -> None:
+    session.execute(sa.update(QuarantinedRow).where(_of_lines(batch_id, lines)).values(resolved_by_id=by))
