@@ -15,7 +15,7 @@ from collections_app.services import (
     intake,
     labelling,
     ledger,
-    promises,
+    promise_verdicts,
     queueing,
     scoring,
     signals,
@@ -65,7 +65,7 @@ DAILY: tuple[Step, ...] = (
     Step("intake", _intake),
     Step("ledger", _ledger),
     Step("casework", lambda uow, day: casework.refresh(uow, business_date=day.business_date)),
-    Step("promises", lambda uow, day: promises.settle(uow, business_date=day.business_date)),
+    Step("promises", lambda uow, day: promise_verdicts.settle(uow, business_date=day.business_date)),
     Step("signals", lambda uow, day: signals.refresh(uow, business_date=day.business_date)),
     Step(
         "scoring",

@@ -11,7 +11,7 @@ from collections_app.domain.errors import Conflict, InvalidInput
 from collections_app.domain.events import EventKind
 from collections_app.domain.promises import PromiseStatus
 from collections_app.queries.as_of import standings_as_of
-from collections_app.services import promises
+from collections_app.services import promise_verdicts, promises
 from tests import loans
 from tests.factories import NOW, TODAY, make_account, make_case, make_episode
 
@@ -47,7 +47,7 @@ def pay(units: UnitsOfWork, case: Case, amount: int, on: date, ref: str = "P0", 
 
 def status(units: UnitsOfWork, promise_id: int, on: date) -> PromiseStatus:
     with units.begin() as uow:
-        promises.settle(uow, business_date=on)
+        promise_verdicts.settle(uow, business_date=on)
     with units.database.reading() as session:
         return session.get_one(Promise, promise_id).status
 
@@ -220,8 +220,8 @@ def test_a_judged_promise_is_left_alone_until_cash_of_its_account_changes(units:
     made = promise(units, case)
     assert status(units, made, DUE + timedelta(days=3)) is PromiseStatus.BROKEN
     with units.begin() as uow:
-        assert promises.settle(uow, business_date=DUE + timedelta(days=4)) == {"judged": 0}
+        assert promise_verdicts.settle(uow, business_date=DUE + timedelta(days=4)) == {"judged": 0}
     pay(units, case, 1, DUE)
     with units.begin() as uow:
-        assert promises.settle(uow, business_date=DUE + timedelta(days=4))["judged"] == 0
+        assert promise_verdicts.settle(uow, business_date=DUE + timedelta(days=4))["judged"] == 0
         assert uow.session.get_one(Promise, made).paid_amount == 1
