@@ -5,7 +5,7 @@ One open plan per account. What an agent may grant is active at once; the rest w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -302,8 +302,3 @@ def _record(uow: UnitOfWork, plan: PaymentPlan, kind: EventKind, *, text: str) -
     if plan.total_amount:
         payload |= {"amount_minor": plan.total_amount, "currency": plan.currency}
     uow.record(plan.case_id, kind, payload)
-
-
-def last_day(term: PlanTerm, breach: Mapping[str, int]) -> date:
-    """Return the last day on which a term can still be paid in time."""
-    return term.due_on + timedelta(days=breach["grace_days"])
