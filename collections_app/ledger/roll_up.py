@@ -45,6 +45,8 @@ def pull_down(accounts: pl.DataFrame, *, percent: int) -> pl.DataFrame:
 
     EBA/GL/2016/07, 95; the share in force is strategies.parameters.products.pulling_percent. Row order is kept.
     """
-    in_default = pl.col("exposure_amount").filter(pl.col("is_defaulted")).sum().over("customer_id")
-    total = pl.col("exposure_amount").sum().over("customer_id")
+    # A balance in the customer's favour is no exposure, and no share of one.
+    exposure = pl.col("exposure_amount").clip(0)
+    in_default = exposure.filter(pl.col("is_defaulted")).sum().over("customer_id")
+    total = exposure.sum().over("customer_id")
     return accounts.with_columns(is_pulled=~pl.col("is_defaulted") & (in_default * 100 > total * percent))

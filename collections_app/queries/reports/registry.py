@@ -68,6 +68,13 @@ REPORTS: Mapping[str, Metric] = {
         "It can be seen only x days after the due date; younger accounts are not in the denominator.",
         "vintage", "first_payment_default", False,
     ),
+    "customers": Metric(
+        "Customers by bucket", "客户层级逾期",
+        "Accounts by their own bucket; customers by the bucket of their worst account, and by the highest one that a "
+        "material share of their exposure has reached; accounts pulled into default by their customer's others.",
+        "A customer is counted once, an account once: the two columns of counts do not compare.",
+        "customers", "roll_up_by_bucket",
+    ),
     "entry-rate": Metric(
         "Entry rate", "入催率",
         "Of the accounts with an instalment due on a day, the share that reached DPD 1 the day after; by count and by "
