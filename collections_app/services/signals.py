@@ -158,13 +158,13 @@ def _append(
     latest = (
         sa.select(sa.func.max(newer.c.received_on))
         .where(*(newer.c[c] == columns[c] for c in subject), newer.c.received_on <= staged.c.received_on)
-        .correlate(*origin_tables(origin))
+        .correlate(*_origin_tables(origin))
         .scalar_subquery()
     )
     known = (
         sa.exists()
         .where(*same, before.c.received_on == latest, *(before.c[c].is_not_distinct_from(columns[c]) for c in said))
-        .correlate(*origin_tables(origin))
+        .correlate(*_origin_tables(origin))
     )
     # Filtered here and not in the upsert: a version that is known already is not written at all.
     fresh = sa.select(*(e.label(n) for n, e in columns.items())).select_from(origin).where(~known).subquery()
@@ -174,11 +174,11 @@ def _append(
     )
 
 
-def origin_tables(origin: sa.FromClause) -> Iterator[sa.FromClause]:
+def _origin_tables(origin: sa.FromClause) -> Iterator[sa.FromClause]:
     """Yield the tables that a join is made of: what a correlated subquery may refer to."""
     if isinstance(origin, sa.sql.expression.Join):
-        yield from origin_tables(origin.left)
-        yield from origin_tables(origin.right)
+        yield from _origin_tables(origin.left)
+        yield from _origin_tables(origin.right)
     else:
         yield origin
 
