@@ -53,6 +53,4 @@ def worst_severity(hits: Iterable[Hit], *, on: date, rules: ListRules) -> int | 
 def weight(hits: Iterable[Hit], *, on: date, rules: ListRules) -> float:
     """Return the sum of the weights of the hits in force; an unconfirmed hit counts its share."""
     used = [h for h in hits if in_force(h, on=on, rules=rules)]
-    return sum(
-        rules.lists[h.list_code].weight * (1.0 if h.is_confirmed else rules.unconfirmed_share) for h in used
-    )
+    return sum(rules.lists[h.list_code].weight * (1.0 if h.is_confirmed else rules.unconfirmed_share) for h in used)
