@@ -15,9 +15,11 @@ from collections_app.services import (
     intake,
     labelling,
     ledger,
+    plan_review,
     promise_verdicts,
     queueing,
     scoring,
+    shields,
     signals,
     treatment,
 )
@@ -61,9 +63,18 @@ def _ledger(uow: UnitOfWork, day: Day) -> dict[str, Any]:
     return {**result, **{f"dpd_{name}": count for name, count in told.items()}}
 
 
+def _plans(uow: UnitOfWork, day: Day) -> dict[str, Any]:
+    """Judge plans by the ledger, then derive whom the verdicts touched: waivers and contracts count the same day."""
+    judged = plan_review.review(uow, business_date=day.business_date)
+    ended = shields.expire(uow, business_date=day.business_date)
+    ledger.refresh(uow, business_date=day.business_date)
+    return {**judged, **ended}
+
+
 DAILY: tuple[Step, ...] = (
     Step("intake", _intake),
     Step("ledger", _ledger),
+    Step("plans", _plans),
     Step("casework", lambda uow, day: casework.refresh(uow, business_date=day.business_date)),
     Step("promises", lambda uow, day: promise_verdicts.settle(uow, business_date=day.business_date)),
     Step("signals", lambda uow, day: signals.refresh(uow, business_date=day.business_date)),
