@@ -61,6 +61,29 @@ def standings_as_of(on: date, known_at: datetime | None = None, *, among: sa.Fro
     )  # fmt: skip
 
 
+def stood_on_two_days(first: date, second: date, known_at: datetime | None = None) -> sa.Subquery:
+    """Return how every account stood on two days, in one pass over the spans: ``account_id``, and ``dpd``,
+    ``balance_amount``, ``status`` with the suffixes ``_1`` and ``_2`` (NULL = nothing was known by that day).
+    """
+    standing = table_of(AccountStanding)
+    following = sa.func.lead(standing.c.from_on).over(partition_by=standing.c.account_id, order_by=standing.c.from_on)
+    names = ("account_id", "from_on", "dpd", "is_ageing", "balance_amount", "status")
+    span = (
+        sa.select(*(standing.c[c] for c in names), following.label("next_on"))
+        .where(standing.c.from_on <= second, _known(standing, known_at))
+        .subquery()
+    )
+    last = span.c.next_on.is_(None)
+    holds = {"1": sa.and_(span.c.from_on <= first, sa.or_(last, span.c.next_on > first)), "2": last}
+    columns: list[sa.ColumnElement[Any]] = []
+    for suffix, on in (("1", first), ("2", second)):
+        grown = sa.case((span.c.is_ageing, days_between(span.c.from_on, sa.literal(on, sa.Date()))), else_=0)
+        told = {"dpd": span.c.dpd + grown, "balance_amount": span.c.balance_amount, "status": span.c.status}
+        # One span of an account holds on a day: max() picks it out of the two.
+        columns += [sa.func.max(sa.case((holds[suffix], c))).label(f"{name}_{suffix}") for name, c in told.items()]
+    return sa.select(span.c.account_id, *columns).where(sa.or_(*holds.values())).group_by(span.c.account_id).subquery()
+
+
 def overdue_spans(threshold: int, *, until: date, known_at: datetime | None = None) -> sa.Subquery:
     """Return the spans in which DPD is at least ``threshold``: ``account_id, reached_day, left_day, balance_amount``.
 
@@ -70,26 +93,24 @@ def overdue_spans(threshold: int, *, until: date, known_at: datetime | None = No
     standing = table_of(AccountStanding)
     day = sa.literal(until, sa.Date())
     following = sa.func.lead(standing.c.from_on).over(partition_by=standing.c.account_id, order_by=standing.c.from_on)
+    names = ("account_id", "from_on", "dpd", "is_ageing", "balance_amount")
     span = (
-        sa.select(
-            standing.c.account_id, standing.c.dpd, standing.c.is_ageing, standing.c.balance_amount,
-            days_between(standing.c.from_on, day).label("from_day"), days_between(following, day).label("left_day"),
-        )
+        sa.select(*(standing.c[c] for c in names), following.label("next_on"))
         .where(standing.c.from_on <= until, _known(standing, known_at))
         .subquery()
-    )  # fmt: skip
+    )
     # Below the threshold at its beginning, an ageing span reaches it as many days later as are missing.
     missing = sa.case((span.c.dpd < threshold, threshold - span.c.dpd), else_=0)
-    reached = span.c.from_day - missing
-    return (
-        sa.select(span.c.account_id, reached.label("reached_day"), span.c.left_day, span.c.balance_amount)
-        .where(
-            sa.or_(span.c.dpd >= threshold, span.c.is_ageing),
-            reached >= 0,
-            sa.or_(span.c.left_day.is_(None), reached > span.c.left_day),
+    late = (
+        sa.select(
+            span.c.account_id, (days_between(span.c.from_on, day) - missing).label("reached_day"),
+            days_between(span.c.next_on, day).label("left_day"), span.c.balance_amount,
         )
+        .where(sa.or_(span.c.dpd >= threshold, span.c.is_ageing))
         .subquery()
-    )
+    )  # fmt: skip
+    lasts = sa.or_(late.c.left_day.is_(None), late.c.reached_day > late.c.left_day)
+    return sa.select(*late.c).where(late.c.reached_day >= 0, lasts).subquery()
 
 
 def standing_spans(
@@ -117,7 +138,12 @@ def on_days(spans: pl.DataFrame, days: list[date]) -> pl.DataFrame:
         .sort("business_date")
     )
     found = asked.join_asof(
-        spans.sort("from_on"), left_on="business_date", right_on="from_on", by="account_id", strategy="backward"
+        spans.sort("from_on"),
+        left_on="business_date",
+        right_on="from_on",
+        by="account_id",
+        strategy="backward",
+        check_sortedness=False,  # both sides are sorted just above; with a key polars cannot see it
     )
     return _projected(found.filter(pl.col("from_on").is_not_null()))
 
