@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import polars as pl
 import sqlalchemy as sa
 
 from collections_app.db import bulk
@@ -130,39 +131,38 @@ def _refresh_figures(uow: UnitOfWork) -> int:
 def _place(uow: UnitOfWork, business_date: date) -> int:
     """Place accounts that came into a case with the house: what they owe now is what recovery is measured by."""
     placement, episode, account = table_of(Placement), table_of(Episode), table_of(Account)
-    batch = f"{business_date:%Y-%m}"
     somewhere = sa.exists().where(placement.c.account_id == account.c.id, placement.c.recalled_on.is_(None))
-    placed: dict[str, sa.ColumnElement[Any]] = {
-        "account_id": account.c.id,
-        "placed_with": sa.literal(HOUSE),
-        "batch": sa.literal(batch),
-        "placed_on": sa.literal(business_date, sa.Date()),
-        "placed_balance_amount": account.c.balance_amount,
-        "placed_arrears_amount": account.c.arrears_amount,
-        "currency": account.c.currency,
-    }
-    waiting = (
-        sa.select(*(value.label(name) for name, value in placed.items()))
+    schema = {"case_id": pl.Int64, "account_id": pl.Int64, "placed_balance_amount": pl.Int64,
+              "placed_arrears_amount": pl.Int64, "currency": pl.String}  # fmt: skip
+    # Read before written: an insert that asks for each row whether it is there reads its own rows again and again.
+    waiting = bulk.read(
+        uow.session,
+        sa.select(
+            episode.c.case_id, account.c.id.label("account_id"),
+            account.c.balance_amount.label("placed_balance_amount"),
+            account.c.arrears_amount.label("placed_arrears_amount"), account.c.currency,
+        )
         .join_from(episode, account)
-        .where(episode.c.ended_on.is_(None), episode.c.case_id.is_not(None), ~somewhere)
+        .where(episode.c.ended_on.is_(None), episode.c.case_id.is_not(None), ~somewhere),
+        schema,
+    )  # fmt: skip
+    if waiting.is_empty():
+        return 0
+    batch = f"{business_date:%Y-%m}"
+    rows = waiting.drop("case_id").with_columns(
+        pl.lit(HOUSE).alias("placed_with"), pl.lit(batch).alias("batch"), pl.lit(business_date).alias("placed_on")
     )
-    last = uow.session.scalar(sa.select(sa.func.coalesce(sa.func.max(placement.c.id), 0))) or 0
-    count = bulk.affected(uow.session, sa.insert(placement).from_select(list(placed), waiting))
-    if count:
-        told = bulk.json_object(
-            uow.session,
-            account_id=placement.c.account_id,
-            batch=placement.c.batch,
-            balance_minor=placement.c.placed_balance_amount,
-            arrears_minor=placement.c.placed_arrears_amount,
-        )
-        made = (
-            sa.select(episode.c.case_id, sa.type_coerce(told, sa.Text()))
-            .join_from(placement, episode, episode.c.account_id == placement.c.account_id)
-            .where(placement.c.id > last, episode.c.ended_on.is_(None))
-        )
-        record_many(uow, made, EventKind.PLACEMENT_MADE)
-    return count
+    bulk.insert(uow.session, placement, rows.sort("account_id"))
+    staged = bulk.stage(uow.session, "staged_placed", waiting)
+    told = bulk.json_object(
+        uow.session,
+        account_id=staged.c.account_id,
+        batch=sa.literal(batch),
+        balance_minor=staged.c.placed_balance_amount,
+        arrears_minor=staged.c.placed_arrears_amount,
+    )
+    record_many(uow, sa.select(staged.c.case_id, sa.type_coerce(told, sa.Text())), EventKind.PLACEMENT_MADE)
+    return waiting.height
 
 
 def _close(uow: UnitOfWork, business_date: date) -> int:

@@ -46,7 +46,7 @@ def test_the_worked_example_stands_at_39(units: UnitsOfWork, loan: Account) -> N
             (1, "principal", 1000),
             (2, "principal", 500),
         ]
-        assert session.scalars(sa.select(Payment.unapplied_amount)).one() == 0
+        assert session.scalars(sa.select(Payment.unapplied_amount)).one() is None
         assert episode_rows(session, loan) == [(date(2026, 3, 2), 64, None, None)]
         assert session.scalar(sa.select(sa.func.count()).select_from(LedgerTask)) == 0
 

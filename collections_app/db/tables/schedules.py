@@ -64,7 +64,7 @@ class Payment(Base):
     channel: Mapped[str | None] = mapped_column(sa.String(24))
     reverses_ref: Mapped[str | None] = mapped_column(sa.String(64))
     directed_to: Mapped[dict[str, Any] | None]
-    # What no instalment could take: paid in advance or too much. Derived, like the allocation.
+    # What no instalment could take: paid in advance or too much; empty = nothing. Derived, like the allocation.
     unapplied_amount: Mapped[MinorUnits | None]
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -46,21 +47,24 @@ def pass_days(session: Session, *, as_of: date) -> int:
 
 def _age_schedules(session: Session, as_of: date) -> int:
     account = table_of(Account)
-    today = sa.literal(as_of, sa.Date())
-    dpd = account.c.dpd + sa.case((account.c.is_ageing, days_between(account.c.as_of_on, today)), else_=0)
     waiting = sa.and_(
         account.c.basis == "schedule",
         account.c.as_of_on < as_of,
         sa.or_(account.c.is_ageing, account.c.material_since_on.is_not(None)),
     )
+    kinds = _kinds(session, waiting)
+    if not kinds:
+        return 0
+    today = sa.literal(as_of, sa.Date())
+    dpd = account.c.dpd + sa.case((account.c.is_ageing, days_between(account.c.as_of_on, today)), else_=0)
     values: dict[str, _Expression | date] = {
         "dpd": dpd,
         "as_of_on": as_of,
         "dpd_regulatory": sa.case(
             (account.c.material_since_on.is_not(None), days_between(account.c.material_since_on, today) + 1), else_=0
         ),
-        "bucket": _bucket(session, dpd, waiting, as_of),
-        "reg_class": _reg_class(session, dpd, waiting, as_of),
+        "bucket": _bucket(dpd, kinds, as_of),
+        "reg_class": _reg_class(dpd, kinds, as_of),
     }
     return bulk.affected(session, sa.update(account).where(waiting).values(values))
 
@@ -79,8 +83,10 @@ def age_sources(session: Session, *, as_of: date, source: str | None = None) -> 
     )
     if source is not None:
         silent = sa.and_(silent, account.c.source == source)
-    values = {"dpd": dpd, "bucket": _bucket(session, dpd, silent, as_of)}
-    return bulk.affected(session, sa.update(account).where(silent).values(values))
+    kinds = _kinds(session, silent)
+    if not kinds:
+        return 0
+    return bulk.affected(session, sa.update(account).where(silent).values(dpd=dpd, bucket=_bucket(dpd, kinds, as_of)))
 
 
 def _grow_episodes(session: Session) -> None:
@@ -92,24 +98,38 @@ def _grow_episodes(session: Session) -> None:
     )
 
 
-def _bucket(session: Session, dpd: _Expression, waiting: _Expression, as_of: date) -> _Expression:
+@dataclass(frozen=True)
+class _Kind:
+    """What tells which bucket table and which regulatory classes hold for an account."""
+
+    bucket_table: str
+    profile: str | None
+    product_family: str
+    currency: str
+
+
+def _kinds(session: Session, waiting: _Expression) -> list[_Kind]:
+    account = table_of(Account)
+    columns = (account.c.bucket_table, account.c.profile, account.c.product_family, account.c.currency)
+    return [_Kind(*row) for row in session.execute(sa.select(*columns).where(waiting).distinct())]
+
+
+def _bucket(dpd: _Expression, kinds: list[_Kind], as_of: date) -> _Expression:
     table = table_of(Account).c.bucket_table
-    names = session.scalars(sa.select(table).where(waiting).distinct())
+    names = {kind.bucket_table for kind in kinds}
     return _banded(dpd, {name: table == name for name in names}, lambda name: bucket_bands(name, as_of))
 
 
-def _reg_class(session: Session, dpd: _Expression, waiting: _Expression, as_of: date) -> _Expression:
+def _reg_class(dpd: _Expression, kinds: list[_Kind], as_of: date) -> _Expression:
     account = table_of(Account)
-    kinds = (account.c.profile, account.c.product_family, account.c.currency)
     here: dict[str, list[_Expression]] = defaultdict(list)
-    for profile, family, currency in session.execute(sa.select(*kinds).where(waiting).distinct()):
-        terms = product(profile_of(profile, family=family, currency=currency), as_of)
-        here[terms.regulatory_table].append(
+    for kind in kinds:
+        named = profile_of(kind.profile, family=kind.product_family, currency=kind.currency)
+        here[product(named, as_of).regulatory_table].append(
             sa.and_(
-                *(
-                    column.is_not_distinct_from(value)
-                    for column, value in zip(kinds, (profile, family, currency), strict=True)
-                )
+                account.c.profile.is_not_distinct_from(kind.profile),
+                account.c.product_family == kind.product_family,
+                account.c.currency == kind.currency,
             )
         )
     return _banded(dpd, {t: sa.or_(*of) for t, of in here.items()}, lambda name: regulatory_bands(name, as_of))
@@ -117,8 +137,6 @@ def _reg_class(session: Session, dpd: _Expression, waiting: _Expression, as_of: 
 
 def _banded(dpd: _Expression, tables: dict[str, _Expression], bands: Callable[[str], tuple[Band, ...]]) -> _Expression:
     """Say in SQL what ``bucket_of`` says, from the same bands: the code of each table's highest band reached."""
-    if not tables:
-        return sa.null()
     return sa.case(
         *(
             (here, sa.case(*((dpd >= band.from_dpd, band.code) for band in reversed(bands(name)[1:])),

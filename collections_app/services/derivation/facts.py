@@ -79,7 +79,10 @@ def read_chunk(session: Session, waiting: sa.Table, *, as_of: date) -> Chunk:
     """Read the facts of staged tasks (TASKS); accounts that their source keeps (basis "source") are left out."""
     accounts = _accounts(session, waiting)
     ids = bulk.stage(session, "staged_own", accounts.select("account_id"), index=("account_id",))
-    payments = _of_chunk(session, ids, Payment, {**frames.PAYMENTS, "unapplied_amount": pl.Int64})
+    payments = _of_chunk(session, ids, Payment, {**frames.PAYMENTS, "unapplied_amount": pl.Int64}).with_columns(
+        # Nearly every payment is taken whole: that needs no writing.
+        pl.col("unapplied_amount").fill_null(0)
+    )
     accounts = _cut(accounts, payments)
     staged = bulk.stage(session, "staged_chunk", accounts.select("account_id", "standings_from"), index=("account_id",))
     told = _told_terms(session, staged, as_of=as_of)
