@@ -67,6 +67,11 @@ def _column(name: str, dtype: pl.DataType, number: bool) -> pl.Expr:
         if dtype.time_zone is None:
             return column.dt.strftime("%Y-%m-%dT%H:%M:%S%.f")
         return column.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
+    if dtype.is_float():
+        text = column.cast(pl.String)
+        # 1e-05 is how a computer writes 0.00001; other floats are written as they are.
+        small = column.cast(pl.Decimal(38, 15), strict=False).cast(pl.String).str.strip_chars_end("0")
+        return pl.when(text.str.contains("e-", literal=True)).then(small).otherwise(text)
     if dtype in (pl.Date, pl.Time):
         return column.dt.to_string("iso")
     return column.cast(pl.String)

@@ -183,8 +183,12 @@ class _Writer:
         profile, number = match.profile, match.profile.number
         if column.kind == "money" and number:
             yield from self._money(profile)
-        elif column.kind == "rate" and number and (number.sign == "%" or number.high > 1.5):
-            yield "percent", True, "percent, by its size"
+        elif column.kind == "rate" and number:
+            percent = number.sign == "%" or number.high > 1.5
+            if percent:
+                yield "percent", True, "percent, by its size"
+            if number.decimals > (7 if percent else 9):
+                yield "rounded", True, "more decimals than a rate has: rounded"
         elif column.kind in ("date", "instant"):
             yield from self._dates(column, profile)
         elif column.kind in ("enum", "bool") and profile.words:

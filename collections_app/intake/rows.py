@@ -75,3 +75,31 @@ def ahead(chunks: Iterator[RawChunk]) -> Iterator[RawChunk]:
         while (chunk := coming.result()) is not None:
             coming = reader.submit(next, chunks, None)
             yield chunk
+
+
+def gathered(chunks: Iterator[RawChunk], rows: int) -> Iterator[RawChunk]:
+    """Join small neighbours into chunks of at most ``rows``: a chunk costs something however small it is."""
+    waiting: list[RawChunk] = []
+    held = 0
+    for chunk in chunks:
+        if waiting and held + chunk.rows > rows:
+            yield _joined(waiting)
+            waiting, held = [], 0
+        waiting.append(chunk)
+        held += chunk.rows
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(chunks: list[RawChunk]) -> RawChunk:
+    if len(chunks) == 1:
+        return chunks[0]
+
+    def text_of(column: str) -> pl.Series:
+        return pl.concat([chunk.text_of(column) for chunk in chunks])
+
+    # A column that is numbers here and text there is text.
+    mixed = [c for c, dtype in chunks[0].frame.schema.items() if any(x.frame.schema[c] != dtype for x in chunks)]
+    frame = pl.concat(chunk.frame.drop(mixed) for chunk in chunks).with_columns(text_of(c).alias(c) for c in mixed)
+    rejects = tuple(reject for chunk in chunks for reject in chunk.rejects)
+    return RawChunk(frame, rejects, sum(c.rows for c in chunks), all(c.is_clean for c in chunks), text_of)

@@ -168,7 +168,11 @@ def _rate(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
     text = _plain_number(raw.str.strip_suffix("%").str.strip_chars() if field.percent else raw, mapping)
     places = _RATE_PLACES - 2 if field.percent else _RATE_PLACES
     said = "a rate in percent" if field.percent else "a yearly rate as a fraction"
-    return _decimal(text, places, 6, f"is not {said} with at most {places} decimals")
+    reason = f"is not {said} with at most {places} decimals"
+    if field.rounded:
+        near = (text.cast(pl.Float64, strict=False) * 10**places).round()
+        return Typing(pl.when(near.abs() <= LARGEST).then(near).cast(pl.Int64, strict=False), reason)
+    return _decimal(text, places, 6, reason)
 
 
 def _date(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:

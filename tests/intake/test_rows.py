@@ -3,7 +3,7 @@
 import csv
 import gzip
 import io
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -114,6 +114,17 @@ def test_an_uneven_row_deep_in_a_large_file_is_named_and_the_rest_still_read(tmp
     assert [(r.line, r.column) for c in chunks for r in c.rejects] == [(41_236, "n")]
     lines = pl.concat(c.frame.select("_line") for c in chunks)["_line"]
     assert lines.to_list() == [*range(2, 41_236), *range(41_237, 50_003), *range(50_004, 60_003)]
+
+
+def test_numbers_of_a_parquet_file_are_read_as_they_would_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    values = [0.00001, 12.5, 3.0, 1e17, -0.1, float("nan"), None, 1234567.89]
+    at = pl.Series([datetime(2026, 3, 1, 16, tzinfo=UTC)] * 8)
+    pl.DataFrame({"x": values, "at": at, "n": pl.Series(range(8), dtype=pl.UInt8)}).write_parquet(path)
+    (chunk,) = open_rows(path).chunks(frozenset({"n"}))
+    assert chunk.frame["x"].to_list() == ["0.00001", "12.5", "3.0", "1e+17", "-0.1", "NaN", None, "1234567.89"]
+    assert chunk.frame["at"][0] == "2026-03-01T16:00:00Z"
+    assert chunk.frame["n"].to_list() == list(range(8))
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "cp1252", "latin-1"])
