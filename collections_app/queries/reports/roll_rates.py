@@ -21,7 +21,7 @@ from collections_app.domain.metrics import (
     ratio,
     roll_to_loss,
 )
-from collections_app.queries.as_of import standings_as_of
+from collections_app.queries.as_of import stood_on_two_days
 from collections_app.queries.reports.report import CURRENCY, Column, Row, Scope, Table, count, money, rate
 from strategies.parameters import bucket_bands
 
@@ -87,46 +87,69 @@ def _bands(session: Session, on: date) -> dict[str, tuple[Band, ...]]:
     return {name: bucket_bands(name, on) for name in session.scalars(sa.select(Account.bucket_table).distinct())}
 
 
-def _state(standing: sa.Subquery, tables: dict[str, tuple[Band, ...]]) -> sa.ColumnElement[Any]:
-    """Return the state of a standing in SQL: what it was absorbed by, else the bucket of its DPD."""
-    absorbed = [(standing.c.status == status, sa.literal(state)) for status, state in ABSORBING.items()]
+def _state(stood: sa.Subquery, suffix: str, tables: dict[str, tuple[Band, ...]]) -> sa.ColumnElement[Any]:
+    """Return the state of an account in SQL: what it was absorbed by, else the bucket of its DPD; NULL = not there."""
+    dpd, status = stood.c[f"dpd_{suffix}"], stood.c[f"status_{suffix}"]
+    absorbed = [(status == told, sa.literal(state)) for told, state in ABSORBING.items()]
     by_table = [
         (
-            Account.bucket_table == name,
-            sa.case(*((standing.c.dpd >= b.from_dpd, sa.literal(b.code)) for b in reversed(bands))),
+            sa.and_(Account.bucket_table == name, status.is_not(None)),
+            sa.case(*((dpd >= b.from_dpd, sa.literal(b.code)) for b in reversed(bands))),
         )
         for name, bands in tables.items()
     ]
     return sa.case(*absorbed, *by_table)
 
 
-def matrices(session: Session, scope: Scope) -> list[Matrix]:
-    """Return the moves between the two latest month ends of every account that stood in a bucket at the first."""
+@dataclass(frozen=True)
+class Move:
+    """Accounts of one bucket table and currency that went from one state to another; None = not in the book."""
+
+    bucket_table: str
+    currency: str
+    before: str | None
+    after: str | None
+    n: int
+    balance_before: int
+    balance_after: int
+
+
+def _moves(session: Session, scope: Scope) -> list[Move]:
+    """Return what became of every account between the two latest month ends."""
     start, end = last_month_ends(scope.as_of)
     opening, closing = _bands(session, start), _bands(session, end)
     if not opening:
         return []
-    before, after = standings_as_of(start, scope.known_at), standings_as_of(end, scope.known_at)
-    moves = (
-        sa.select(
-            Account.bucket_table, Account.currency, before.c.balance_amount.label("balance"),
-            _state(before, opening).label("from_state"), _state(after, closing).label("to_state"),
-        )
-        .join(before, before.c.account_id == Account.id)
-        .join(after, after.c.account_id == Account.id)
-        .where(before.c.status.not_in(ABSORBING))
-    )  # fmt: skip
+    stood = stood_on_two_days(start, end, scope.known_at)
+    states = sa.select(
+        Account.bucket_table, Account.currency, _state(stood, "1", opening).label("before"),
+        _state(stood, "2", closing).label("after"), stood.c.balance_amount_1, stood.c.balance_amount_2,
+    ).join(stood, stood.c.account_id == Account.id)  # fmt: skip
     if scope.source:
-        moves = moves.where(Account.source == scope.source)
-    m = moves.subquery()
-    keys = (m.c.bucket_table, m.c.currency, m.c.from_state, m.c.to_state)
+        states = states.where(Account.source == scope.source)
+    s = states.subquery()
+    keys = (s.c.bucket_table, s.c.currency, s.c.before, s.c.after)
+    sums = (sa.func.sum(sa.func.coalesce(s.c[f"balance_amount_{suffix}"], 0)) for suffix in ("1", "2"))
+    found = session.execute(sa.select(*keys, sa.func.count(), *sums).group_by(*keys).order_by(*keys[:2]))
+    return [
+        Move(table, currency, before, after, int(n), int(balance_before), int(balance_after))
+        for table, currency, before, after, n, balance_before, balance_after in found
+    ]
+
+
+def matrices(session: Session, scope: Scope) -> list[Matrix]:
+    """Return the moves between the two latest month ends of every account that stood in a bucket at the first."""
+    start, end = last_month_ends(scope.as_of)
     found: dict[tuple[str, str], Matrix] = {}
-    for table, currency, here, there, n, balance in session.execute(
-        sa.select(*keys, sa.func.count(), sa.func.sum(m.c.balance)).group_by(*keys)
-    ):
-        matrix = found.setdefault((table, currency), Matrix(table, currency, opening[table], closing[table]))
-        matrix.n[here, there], matrix.balance[here, there] = n, int(balance)
-    return [found[key] for key in sorted(found)]
+    for move in _moves(session, scope):
+        if move.before is None or move.after is None or move.before in _LEAVING:
+            continue
+        table = move.bucket_table
+        empty = Matrix(table, move.currency, bucket_bands(table, start), bucket_bands(table, end))
+        matrix = found.setdefault((table, move.currency), empty)
+        matrix.n[move.before, move.after] = move.n
+        matrix.balance[move.before, move.after] = move.balance_before
+    return list(found.values())
 
 
 def _between(scope: Scope) -> str:
@@ -192,36 +215,19 @@ def net_flow(session: Session, scope: Scope) -> Table:
         money("balance_to", "Balance after", "their balance then"),
         rate("net_flow", "Net flow", "balance after / balance before; it can exceed 1"),
     )  # fmt: skip
-    start, end = last_month_ends(scope.as_of)
-    tables = _bands(session, end)
-    before, after = (_balances(session, scope, on) for on in (start, end))
+    before: dict[tuple[str, str, str | None], list[int]] = defaultdict(lambda: [0, 0])
+    after: dict[tuple[str, str, str | None], list[int]] = defaultdict(lambda: [0, 0])
+    for m in _moves(session, scope):
+        for sums, state, balance in ((before, m.before, m.balance_before), (after, m.after, m.balance_after)):
+            total = sums[m.bucket_table, m.currency, state]
+            total[0], total[1] = total[0] + m.n, total[1] + balance
     rows: list[Row] = []
     for table, currency in sorted({key[:2] for key in (*before, *after)}):
-        bands = tables[table]
+        bands = bucket_bands(table, last_month_ends(scope.as_of)[1])
         for i, (here, there) in enumerate(pairwise(bands)):
-            n, balance = before.get((table, currency, here.code), (0, 0))
-            n_next, balance_next = after.get((table, currency, there.code), (0, 0))
+            n, balance = before[table, currency, here.code]
+            n_next, balance_next = after[table, currency, there.code]
             rows.append((table, currency, here.code, dpd_range(bands, i), there.code, n, balance, n_next,
                          balance_next, ratio(balance_next, balance)))  # fmt: skip
     said = "Net flow compares two sums; it does not follow accounts and is not a roll rate."
     return Table(columns, tuple(rows), (_between(scope), said))
-
-
-def _balances(session: Session, scope: Scope, on: date) -> dict[tuple[str, str, str], tuple[int, int]]:
-    """Return (bucket table, currency, bucket) -> accounts and balance on a day."""
-    tables = _bands(session, on)
-    if not tables:
-        return {}
-    standing = standings_as_of(on, scope.known_at)
-    stood = (
-        sa.select(Account.bucket_table, Account.currency, _state(standing, tables).label("state"),
-                  standing.c.balance_amount.label("balance"))
-        .join(standing, standing.c.account_id == Account.id)
-        .where(standing.c.status.not_in(ABSORBING))
-    )  # fmt: skip
-    if scope.source:
-        stood = stood.where(Account.source == scope.source)
-    s = stood.subquery()
-    keys = (s.c.bucket_table, s.c.currency, s.c.state)
-    found = session.execute(sa.select(*keys, sa.func.count(), sa.func.sum(s.c.balance)).group_by(*keys))
-    return {(table, currency, state): (n, int(balance)) for table, currency, state, n, balance in found}

@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collections_app.db.session import Database
@@ -155,6 +155,7 @@ def test_every_row_of_every_matrix_sums_to_one(units: UnitsOfWork) -> None:
     with units.begin() as uow:
         customer = make_account(uow.session).customer_id
 
+    @settings(max_examples=30)
     @given(st.lists(st.tuples(_STATE, _STATE, st.sampled_from(["cn", "intl"])), min_size=1, max_size=12))
     def check(book: list[Any]) -> None:
         with units.begin() as uow:
