@@ -81,9 +81,9 @@ def refresh(uow: UnitOfWork, *, business_date: date, full: bool = False) -> dict
 
 
 def refresh_book(
-    units: UnitsOfWork, *, business_date: date, full: bool = False, actor: Actor = SYSTEM
+    units: UnitsOfWork, *, business_date: date, full: bool = False, actor: Actor = SYSTEM, chunk: int = CHUNK
 ) -> dict[str, int]:
-    """Do what ``refresh`` does in units of work of CHUNK accounts, for a first derivation of a large book.
+    """Do what ``refresh`` does in units of work of ``chunk`` accounts, for a first derivation of a large book.
 
     Killed at any moment, it goes on where it was when it is run again.
     """
@@ -93,7 +93,7 @@ def refresh_book(
     counts, after = Counter[str](), 0
     while True:
         with units.begin(actor) as uow:
-            last = _derive_next(uow, as_of=as_of, after=after, counts=counts)
+            last = _derive_next(uow, as_of=as_of, after=after, counts=counts, size=chunk)
         if last is None:
             break
         after = last
@@ -114,10 +114,10 @@ def _begin(uow: UnitOfWork, business_date: date, *, full: bool) -> date:
     return as_of
 
 
-def _derive_next(uow: UnitOfWork, *, as_of: date, after: int, counts: Counter[str]) -> int | None:
+def _derive_next(uow: UnitOfWork, *, as_of: date, after: int, counts: Counter[str], size: int = CHUNK) -> int | None:
     """Derive the next accounts that wait; return the last one's id, or None if none waits."""
     session = uow.session
-    tasks = facts.next_tasks(session, after=after, size=CHUNK)
+    tasks = facts.next_tasks(session, after=after, size=size)
     if tasks.is_empty():
         return None
     waiting = bulk.stage(session, "staged_task", tasks, index=("account_id",))

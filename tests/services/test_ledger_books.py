@@ -22,7 +22,8 @@ from collections_app.db.tables import (
     Payment,
     PaymentAllocation,
 )
-from collections_app.db.unit_of_work import UnitsOfWork
+from collections_app.db.unit_of_work import UnitOfWork, UnitsOfWork
+from collections_app.domain.permissions import SYSTEM, Actor
 from collections_app.ledger.engine import derive
 from collections_app.services import ledger
 from collections_app.services.derivation import facts
@@ -148,6 +149,41 @@ def test_night_after_night_comes_to_the_same_as_deriving_everything(
     at_once = the_book(units.database)
     for table, rows in incremental.items():
         assert (table, sorted(set(rows) ^ set(at_once[table]))) == (table, [])
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+class MortalUnits(UnitsOfWork):
+    """Units of work of a process that dies when it begins its n-th."""
+
+    def __init__(self, units: UnitsOfWork, lives: int) -> None:
+        super().__init__(units.database, units.clock)
+        self.lives = lives
+
+    def begin(self, actor: Actor = SYSTEM) -> UnitOfWork:
+        self.lives -= 1
+        if self.lives == 0:
+            raise Killed
+        return super().begin(actor)
+
+
+def test_a_book_whose_derivation_was_killed_is_finished_by_the_next_run(units: UnitsOfWork) -> None:
+    lender = Lender(units, 11)
+    lender.night(FIRST)
+    for lives in (2, 4, 3, 6):
+        with pytest.raises(Killed):
+            ledger.refresh_book(MortalUnits(units, lives), business_date=FIRST, chunk=4)
+    with units.begin() as uow:
+        left = uow.session.scalar(sa.select(sa.func.count()).select_from(LedgerTask))
+        assert left is not None
+        assert 0 < left < ACCOUNTS
+    ledger.refresh_book(units, business_date=FIRST, chunk=4)
+    agrees(units, FIRST)
+    resumed = the_book(units.database)
+    refresh(units, FIRST, full=True)
+    assert the_book(units.database) == resumed
 
 
 def agrees(units: UnitsOfWork, today: date) -> None:
