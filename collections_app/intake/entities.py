@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from collections_app.domain.contact import Channel, CollectorRole, PointKind
 from collections_app.domain.outcomes import Disposition, Outcome
+from strategies.parameters.products import product_names
 
 # A field's kind says what its values are; the types of a mapping say how they are written.
 KINDS: dict[str, tuple[str, ...]] = {
@@ -124,7 +125,7 @@ ENTITIES: dict[str, Entity] = {
         {
             "account_ref": _need(_id()), "customer_ref": _need(_id()), "creditor": _need(_text(100)),
             "servicer": _text(64), "owner_since_on": _DATE, "collector_role": _need(_enum(*CollectorRole)),
-            "product_code": _text(64), "product_family": _need(_enum(*FAMILIES)), "profile": _text(40),
+            "product_code": _text(64), "product_family": _need(_enum(*FAMILIES)), "profile": _enum(*product_names()),
             "currency": _need(_CURRENCY), "opened_on": _DATE, "matures_on": _DATE, "limit_amount": _DUE,
             "interest_rate": _RATE, "penalty_rate": _RATE, "day_count": _enum("act_365", "act_360", "30_360"),
             "due_roll": _enum("none", "following", "preceding"), "grace_days": _int(0, 365),

@@ -12,6 +12,7 @@ import yaml
 
 from collections_app.domain.errors import InvalidInput
 from collections_app.intake.entities import ENTITIES, KINDS, Column, Entity
+from strategies.parameters.products import product_names
 
 SHIPPED = Path(__file__).parent / "mappings"
 TYPES = tuple(dict.fromkeys(t for types in KINDS.values() for t in types))
@@ -165,6 +166,7 @@ def _mapping(data: dict[str, Any], where: str) -> Mapping:
         raise InvalidInput(f"{where}: version must be a whole number from 1")
     _check_one_of(where, data, "encoding", ENCODINGS)
     _check_one_of(where, data, "absent", ABSENT)
+    _check_one_of(where, data, "profile", product_names())
     _check_one_of(where, data, "decimal", (".", ","))
     _check_one_of(where, data, "layout", ("flat", "by_file"))
     delimiter = str(data.get("delimiter", ","))

@@ -110,7 +110,7 @@ thousands: "."
 date_format: ["%d.%m.%Y", "%d.%m.%y"]
 encoding: cp1252
 null_values: ["k.A."]
-profile: card_eu
+profile: eu_card
 absent: cured
 entities:
   accounts:
@@ -150,8 +150,8 @@ def test_a_european_spreadsheet_is_read_as_it_is_written(tmp_path: Path) -> None
         "profile",
     )
     assert parsed.frames["accounts"].select(names).rows() == [
-        (123_456, 50, 125_000_000, date(2026, 1, 31), "active", True, "card_eu"),
-        (123_400, None, None, date(2026, 2, 1), "closed", False, "card_eu"),
+        (123_456, 50, 125_000_000, date(2026, 1, 31), "active", True, "eu_card"),
+        (123_400, None, None, date(2026, 2, 1), "closed", False, "eu_card"),
     ]
     assert {(r.line, r.column) for r in parsed.rejects} == {(4, c) for c in ("Saldo", "Rückstand", "Fällig", "Status")}
     assert (mapping.absent, mapping.version) == ("cured", 3)
@@ -169,6 +169,7 @@ def test_a_european_spreadsheet_is_read_as_it_is_written(tmp_path: Path) -> None
         (("column: Saldo, type: amount", "column: Saldo, type: date"), "kind money cannot be made by type 'date'"),
         (("balance_amount", "balanced"), "missing balance_amount; unknown balanced"),
         (("profile:", "profil:"), "unknown key profil"),
+        (("profile: eu_card", "profile: eu_cart"), "profile 'eu_cart' is not one of"),
         (("collector_role: third_party", "collector_role: bank"), "'bank' is not a value of kind enum"),
         (("entities:\n  accounts:", "entities:\n  loans:"), "unknown entity 'loans'"),
         (("name: lender", "name: [lender"), "not readable as YAML"),
