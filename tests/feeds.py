@@ -80,7 +80,7 @@ def payment(ref: str, account_ref: str, amount: int, on: date, **over: Any) -> d
     return {**row, **over}
 
 
-def write_feed(folder: Path, day: date, *, source: str = "bank", **entities: Rows) -> Path:
+def write_feed(folder: Path, day: date, *, source: str = "bank", mode: str = "delta", **entities: Rows) -> Path:
     """Write the files of a day and their manifest; return the manifest's path."""
     here = folder / source / day.isoformat()
     here.mkdir(parents=True, exist_ok=True)
@@ -88,9 +88,9 @@ def write_feed(folder: Path, day: date, *, source: str = "bank", **entities: Row
     for entity, rows in entities.items():
         if not rows:
             continue
-        path = here / f"{entity}_delta_001.csv"
+        path = here / f"{entity}_{mode}_001.csv"
         with path.open("w", newline="", encoding="utf-8") as out:
-            writer = csv.DictWriter(out, list(rows[0]))
+            writer = csv.DictWriter(out, list(dict.fromkeys(c for row in rows for c in row)), restval="")
             writer.writeheader()
             writer.writerows(rows)
         sums = {c: sum(int(r[c] or 0) for r in rows) for c in ("amount", "arrears_total") if c in rows[0]}
@@ -98,7 +98,7 @@ def write_feed(folder: Path, day: date, *, source: str = "bank", **entities: Row
             {
                 "file": path.name,
                 "entity": entity,
-                "mode": "delta",
+                "mode": mode,
                 "rows": len(rows),
                 "sums": sums,
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

@@ -1,6 +1,7 @@
 """A feed is imported whole or not at all; twice is once; episodes and cases follow."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -166,3 +167,36 @@ def test_the_real_uci_book_goes_in(units: UnitsOfWork, shared: Path) -> None:
     with units.begin() as uow:
         result = import_file(uow, path=path, mapping=load_mapping("uci_credit_card"), business_date=date(2005, 9, 30))
     assert (result.accounts_new, result.episodes_opened, result.quarantined) == (30_000, 6_818, 0)
+
+
+def test_two_imports_of_one_source_queue(units: UnitsOfWork, tmp_path: Path) -> None:
+    first = write_feed(tmp_path / "a", DAY, customers=[customer("C1")])
+    second = write_feed(tmp_path / "b", DAY, customers=[customer("C1", full_name="Pat Second")])
+    with units.begin() as uow:
+        import_file(uow, path=first, mapping=OWN, business_date=DAY)
+        with ThreadPoolExecutor(1) as other:
+            waiting = other.submit(load, units, second)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+            uow.session.commit()
+            assert waiting.result(timeout=60).accepted == 1
+    with units.database.reading() as session:
+        assert session.scalars(sa.select(Customer.full_name)).all() == ["Pat Second"]
+
+
+def test_a_file_of_a_manifest_that_fails_takes_the_others_with_it(units: UnitsOfWork, tmp_path: Path) -> None:
+    bad = account("A1", customer="nobody", due=None, arrears=0)
+    manifest = write_feed(tmp_path, DAY, customers=[customer("C1")], accounts=[bad])
+    with pytest.raises(InvalidInput, match="1 of 1 rows refused"):
+        load(units, manifest)
+    with units.database.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Customer)) == 0
+        assert session.scalar(sa.select(sa.func.count()).select_from(FeedBatch)) == 0
+
+
+def test_the_limit_of_refused_rows_is_one_of_the_file_not_of_a_part(units: UnitsOfWork, tmp_path: Path) -> None:
+    people = [customer(f"C{n}") for n in range(400)]
+    people[0], people[1] = customer("C0", party_type="x"), customer("C1", party_type="y")
+    load(units, write_feed(tmp_path, DAY, customers=people))
+    with pytest.raises(InvalidInput, match=r"3 of 400 rows refused, more than 0.5% allowed"):
+        load(units, write_feed(tmp_path, DAY, customers=[*people[:399], customer("C399", party_type="z")]))
