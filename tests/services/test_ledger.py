@@ -1,13 +1,18 @@
 """The night of the ledger through real tables: derived, restated, aged; and what was believed before stays readable."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from collections_app.db.tables import Account, AccountHistory, Instalment, LedgerTask, Payment, PaymentAllocation
 from collections_app.db.unit_of_work import UnitsOfWork
+from collections_app.intake.mapping import load_mapping
 from collections_app.queries.as_of import standings_as_of
+from collections_app.services import ledger
+from collections_app.services.intake import import_file
+from tests import feeds
 from tests.conftest import FixedClock
 from tests.factories import make_account, make_episode, make_standing
 from tests.loans import add_schedule, episode_rows, make_loan, pay, refresh, reverse, standing_rows
@@ -214,3 +219,30 @@ def test_a_payment_of_a_day_to_come_counts_when_that_day_comes(units: UnitsOfWor
     assert (again(units, loan).dpd, again(units, loan).next_change_on) == (4, date(2026, 3, 10))
     refresh(units, date(2026, 3, 11))
     assert again(units, loan).dpd == 0
+
+
+def test_how_an_account_stood_as_its_source_counted_is_left_when_its_schedule_is_told(
+    units: UnitsOfWork, clock: FixedClock, tmp_path: Path
+) -> None:
+    first, later = date(2026, 3, 2), date(2026, 3, 20)
+    told = feeds.account("A1", customer="C1", due=date(2026, 2, 20), arrears=900)
+    night_of(units, feeds.write_feed(tmp_path, first, customers=[feeds.customer("C1")], accounts=[told]), first)
+    refresh(units, later - timedelta(days=1))
+    clock.now += timedelta(days=18)
+    rows = [
+        {"account_id": "A1", "seq": seq, "schedule_version": 1, "due_date": due.isoformat(), "principal_due": 900}
+        for seq, due in enumerate((date(2026, 3, 10), date(2026, 4, 10)), start=1)
+    ]
+    night_of(units, feeds.write_feed(tmp_path, later, instalments=rows), later)
+    with units.database.reading() as session:
+        account = session.scalars(sa.select(Account)).one()
+        assert (account.basis, account.dpd, account.schedule_since_on) == ("schedule", 10, later)
+        # One spell: it began as its source said, and goes on by the schedule.
+        assert episode_rows(session, account) == [(first, 27, None, None)]
+    assert [dpd_on(units, account, on) for on in (first, later - timedelta(days=1), later)] == [10, 27, 10]
+
+
+def night_of(units: UnitsOfWork, manifest: Path, day: date) -> None:
+    with units.begin() as uow:
+        import_file(uow, path=manifest, mapping=load_mapping("own_feed"), business_date=day)
+        ledger.refresh(uow, business_date=day)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from collections_app.db import bulk
 from collections_app.db.base import table_of
-from collections_app.db.tables import Account, AccountCycle, Instalment
+from collections_app.db.tables import Account, AccountCycle, AccountStanding, Instalment
 from collections_app.domain.schedules import roll_due
 from collections_app.domain.waterfalls import DueRoll
 from collections_app.services import ledger
@@ -157,16 +157,25 @@ def _take_back(load: Load, back: pl.DataFrame) -> pl.DataFrame:
 
 
 def _put_in_force(load: Load, fresh: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
-    """Let new versions hold; where one replaces another, the account changes from its first due date on."""
+    """Let new versions hold; where one replaces another, the account changes from its first due date on.
+
+    How an account stood before, by another schedule or as its source counted, is left as it was believed: it is
+    derived by this one from the business date on.
+    """
     if fresh.is_empty():
         return pl.DataFrame(schema=_TOUCHED)
-    account, rows = table_of(Account), table_of(Instalment)
+    account, rows, standing = table_of(Account), table_of(Instalment), table_of(AccountStanding)
+    stood = sa.exists().where(standing.c.account_id == account.c.id, standing.c.from_on < load.business_date)
     newest = fresh.group_by("account_id").agg(pl.col("schedule_version").max())
     staged = bulk.stage(load.session, "staged_version", newest, index=("account_id",))
     load.session.execute(
         sa.update(account)
         .where(account.c.id == staged.c.account_id)
-        .values(basis="schedule", schedule_version=staged.c.schedule_version)
+        .values(
+            basis="schedule",
+            schedule_version=staged.c.schedule_version,
+            schedule_since_on=sa.case((stood, load.business_date), else_=account.c.schedule_since_on),
+        )
     )
     load.known.changed_in_place()
     replaced = newest.join(before, on="account_id", how="inner")
