@@ -6,6 +6,7 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
+from collections_app.domain.metrics import ratio
 from collections_app.domain.money import Money
 from collections_app.queries.reports.registry import REPORTS
 from collections_app.queries.reports.report import Column, Kind, Report, Value
@@ -13,8 +14,8 @@ from collections_app.web.formatting import amount, percent, whole
 from collections_app.web.reports.plots import Plot, Rate, bar_plot, heat_map, line_plot
 
 FAMILIES = {
-    "roll_rates": "How the book moves", "vintage": "Cohorts", "cures": "Entry and cure", "recovery": "Cash",
-    "contact": "Contact", "promises": "Promises", "reconciliation": "Feeds",
+    "roll_rates": "How the book moves", "vintage": "Cohorts", "customers": "Customers", "cures": "Entry and cure",
+    "recovery": "Cash", "contact": "Contact", "promises": "Promises", "reconciliation": "Feeds",
 }  # fmt: skip
 _PLOTS_EACH = 4
 _Record = dict[str, Value]
@@ -22,7 +23,10 @@ _Record = dict[str, Value]
 
 @dataclass(frozen=True)
 class Drawing:
-    """How a report is drawn. ``by``: columns whose values are labels. ``apart``: a plot for each of their values."""
+    """How a report is drawn. ``by``: columns whose values are labels. ``apart``: a plot for each of their values.
+
+    ``shape``: heat, lines, bars (of a rate), or parts (bars of a count's share in the sum of all).
+    """
 
     shape: str
     value: str
@@ -48,6 +52,10 @@ DRAWINGS: Mapping[str, tuple[Drawing, ...]] = {
     ),
     "first-payment-default": (
         Drawing("bars", "missed_rate", ("cohort", "payment"), n="accounts", only={"days": 30}),
+    ),
+    "customers": (
+        Drawing("parts", "accounts", ("bucket", "from_dpd"), apart=_MATRIX),
+        Drawing("parts", "customers", ("bucket", "from_dpd"), apart=_MATRIX),
     ),
     "entry-rate": (Drawing("lines", "entry_rate", ("currency",), x="due_on"),),
     "cure-rate": (Drawing("bars", "cure_rate", ("entered",), n="episodes", only={"days": 30}),),
@@ -194,6 +202,13 @@ def _bars(drawing: Drawing, title: str, columns: Mapping[str, Column], records: 
     return bar_plot(title, rates)
 
 
+def _parts(drawing: Drawing, title: str, columns: Mapping[str, Column], records: list[_Record]) -> Plot:
+    numbers = [int(_number(r[drawing.value]) or 0) for r in records]
+    total = sum(numbers)
+    labels = (" · ".join(str(r[c]) for c in drawing.by) for r in records)
+    return bar_plot(title, [Rate(said, ratio(n, total), total) for said, n in zip(labels, numbers, strict=True)])
+
+
 def _lines(drawing: Drawing, title: str, columns: Mapping[str, Column], records: list[_Record]) -> Plot:
     series: dict[str, list[tuple[int, float | None]]] = {}
     names: dict[int, str] = {0: "0"} if drawing.from_zero else {}
@@ -207,7 +222,7 @@ def _lines(drawing: Drawing, title: str, columns: Mapping[str, Column], records:
     return line_plot(title, columns[drawing.x].label, series, dict(sorted(names.items())))
 
 
-_SHAPES = {"heat": _heat, "bars": _bars, "lines": _lines}
+_SHAPES = {"heat": _heat, "bars": _bars, "parts": _parts, "lines": _lines}
 
 
 def _number(value: Value) -> float | None:
