@@ -21,17 +21,6 @@ class PlanRules:
     affordability: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class ReAgeRules:
-    """When an account may start afresh: its age, payments just made, how often it did so before."""
-
-    least_age_months: int
-    least_payments: int
-    least_days_between: int
-    most_in_five_years: int
-    reference: str
-
-
 @cache
 def _load() -> Located:
     return read_yaml(_FILE)
@@ -48,12 +37,6 @@ def plan_rules(on: date) -> PlanRules:
     """Return the rules of plans in force on a day."""
     row = _in_force("rules", on)
     return PlanRules(int(row["most_terms"]), BreachRule(**row["breach"]), dict(row["affordability"]))
-
-
-def re_age_rules(on: date) -> ReAgeRules:
-    """Return the conditions in force on a day."""
-    row = _in_force("re_age", on)
-    return ReAgeRules(**{k: v for k, v in row.items() if k not in ("from", "force")})
 
 
 def authority_levels(on: date) -> tuple[LevelLimits, ...]:

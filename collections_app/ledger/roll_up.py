@@ -9,6 +9,7 @@ from typing import Literal
 import polars as pl
 
 Method = Literal["worst", "material_share"]
+_ROLLED_UP = ("customer_id", "customer_dpd", "accounts", "accounts_past_due", "exposure_amount")
 
 
 def roll_up(accounts: pl.DataFrame, *, method: Method, percent: int = 0) -> pl.DataFrame:
@@ -18,24 +19,36 @@ def roll_up(accounts: pl.DataFrame, *, method: Method, percent: int = 0) -> pl.D
     ``percent`` of the customer's exposure have reached, so that a forgotten fee does not make a good customer late;
     without any exposure it is the worst.
     """
-    total = pl.col("exposure_amount").sum().over("customer_id")
-    # Exposure of all accounts that are at least as late; ties count together.
-    reached = pl.col("exposure_amount").cum_sum().over("customer_id")
-    ranked = accounts.sort("customer_id", "dpd", descending=[False, True]).with_columns(
-        is_material=(reached.max().over("customer_id", "dpd") * 100 > total * percent) | (total <= 0)
-    )
-    customer_dpd = {
-        "worst": pl.col("dpd").max(),
-        "material_share": pl.col("dpd").filter(pl.col("is_material")).max().fill_null(0),
-    }
-    return (
-        ranked.group_by("customer_id")
+    figures = (
+        accounts.group_by("customer_id")
         .agg(
-            customer_dpd=customer_dpd[method],
+            worst=pl.col("dpd").max(),
             accounts=pl.len().cast(pl.Int64),
             accounts_past_due=(pl.col("dpd") > 0).sum().cast(pl.Int64),
             exposure_amount=pl.col("exposure_amount").sum(),
         )
+        .sort("customer_id")
+    )
+    if method == "worst":
+        return figures.rename({"worst": "customer_dpd"}).select(_ROLLED_UP)
+    # One row per customer and DPD, the latest first: how much of the exposure is at least so late.
+    steps = (
+        accounts.group_by("customer_id", "dpd")
+        .agg(at=pl.col("exposure_amount").sum())
+        .sort("customer_id", "dpd", descending=[False, True])
+        .with_columns(reached=pl.col("at").cum_sum().over("customer_id"))
+        .join(figures.select("customer_id", total="exposure_amount"), on="customer_id")
+    )
+    material = (
+        steps.filter(pl.col("reached") * 100 > pl.col("total") * percent)
+        .group_by("customer_id")
+        .agg(material=pl.col("dpd").max())
+    )
+    speaks = pl.when(pl.col("exposure_amount") <= 0).then("worst").otherwise(pl.col("material").fill_null(0))
+    return (
+        figures.join(material, on="customer_id", how="left")
+        .with_columns(customer_dpd=speaks)
+        .select(_ROLLED_UP)
         .sort("customer_id")
     )
 
@@ -47,6 +60,12 @@ def pull_down(accounts: pl.DataFrame, *, percent: int) -> pl.DataFrame:
     """
     # A balance in the customer's favour is no exposure, and no share of one.
     exposure = pl.col("exposure_amount").clip(0)
-    in_default = exposure.filter(pl.col("is_defaulted")).sum().over("customer_id")
-    total = exposure.sum().over("customer_id")
-    return accounts.with_columns(is_pulled=~pl.col("is_defaulted") & (in_default * 100 > total * percent))
+    shares = accounts.group_by("customer_id").agg(
+        _late=exposure.filter(pl.col("is_defaulted")).sum(), _all=exposure.sum()
+    )
+    pulled = ~pl.col("is_defaulted") & (pl.col("_late") * 100 > pl.col("_all") * percent)
+    return (
+        accounts.join(shares, on="customer_id", how="left", maintain_order="left")
+        .with_columns(is_pulled=pulled)
+        .drop("_late", "_all")
+    )

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from collections_app.db.tables import Account, Case, Customer, Dispute, Payment, PaymentPlan, PlanTerm, StopFlag
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.contact import StopCode
+from collections_app.domain.delinquency import ReAgeLimits, ReAgeRefusal, may_re_age
 from collections_app.domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from collections_app.domain.events import EventKind
 from collections_app.domain.permissions import Permission, Role
@@ -34,6 +35,7 @@ from collections_app.domain.plans import (
 from collections_app.queries import case_file
 from collections_app.services import plan_schedules
 from strategies import concessions
+from strategies.parameters.products import re_age_limits
 
 OPEN = (PlanStatus.PROPOSED, PlanStatus.ACTIVE)
 _LEVEL_OF: Mapping[Role, Authority] = {Role.AGENT: Authority.AGENT, Role.SUPERVISOR: Authority.SUPERVISOR}
@@ -109,31 +111,62 @@ def _proposal(wish: Wish, debt: Debt, business_date: date) -> Proposal:
 
 
 def _check_re_age(session: Session, account: Account, kind: PlanKind, on: date) -> None:
-    """Refuse a fresh start that the rules do not allow (FFIEC; domain brief §2.2)."""
-    rules = concessions.re_age_rules(on)
+    """Refuse a fresh start that the rules do not allow (FFIEC; domain brief §2.2), with every reason."""
     if kind is not PlanKind.INSTALMENT:
         raise InvalidInput("only an instalment plan can start the account afresh")
     if account.basis != "schedule":
         raise InvalidInput("the lender keeps this account's due dates; it cannot start afresh here")
-    if account.opened_on is None or add_months(account.opened_on, rules.least_age_months) > on:
-        raise InvalidInput(f"an account starts afresh only after {rules.least_age_months} months ({rules.reference})")
-    paid_on = session.scalars(
-        sa.select(Payment.value_on).where(
-            Payment.account_id == account.id, Payment.kind.in_(_CASH), Payment.status == "settled",
-            Payment.value_on <= on, Payment.value_on > add_months(on, -rules.least_payments),
-        )
-    ).all()  # fmt: skip
-    spans = [(add_months(on, -n), add_months(on, 1 - n)) for n in range(1, rules.least_payments + 1)]
-    if not all(any(start < day <= end for day in paid_on) for start, end in spans):
-        raise InvalidInput(f"an account starts afresh only after {rules.least_payments} payments, one in each month")
+    limits = re_age_limits(on)
     before = session.scalars(
         sa.select(PaymentPlan.starts_on).where(
             PaymentPlan.account_id == account.id, PaymentPlan.plan_version.is_not(None), PaymentPlan.re_ages
         )
     ).all()
-    too_soon = any((on - day).days < rules.least_days_between for day in before)
-    if too_soon or sum(add_months(on, -60) < day for day in before) >= rules.most_in_five_years:
-        raise InvalidInput(f"the account has started afresh too recently or too often ({rules.reference})")
+    refusals = may_re_age(
+        on,
+        opened_on=account.opened_on,
+        payments_in_a_row=_minimum_payments_in_a_row(session, account, on, months=limits.minimum_payments),
+        re_aged_on=before,
+        limits=limits,
+    )
+    if refusals:
+        told = _re_age_refusals(limits)
+        raise InvalidInput(f"the account cannot start afresh: {'; '.join(told[r] for r in refusals)}")
+
+
+def _re_age_refusals(limits: ReAgeLimits) -> Mapping[ReAgeRefusal, str]:
+    return {
+        ReAgeRefusal.TOO_FEW_PAYMENTS: f"the last {limits.minimum_payments} months need a minimum payment each",
+        ReAgeRefusal.TOO_YOUNG: f"it must be {limits.account_months} months old",
+        ReAgeRefusal.ONCE_IN_12_MONTHS: f"it may only {_times(limits.per_12_months)} in twelve months",
+        ReAgeRefusal.TWICE_IN_60_MONTHS: f"it may only {_times(limits.per_60_months)} in five years",
+    }
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _minimum_payments_in_a_row(session: Session, account: Account, on: date, *, months: int) -> int:
+    """Count the months back from a day in which the minimum was paid and stayed paid; several in one sum count."""
+    taken_back = sa.select(Payment.reverses_ref).where(
+        Payment.account_id == account.id, Payment.reverses_ref.is_not(None), Payment.status == "settled"
+    )
+    cash = session.execute(
+        sa.select(Payment.value_on, Payment.amount).where(
+            Payment.account_id == account.id, Payment.kind.in_(_CASH), Payment.status == "settled",
+            Payment.value_on <= on, Payment.value_on > add_months(on, -months), Payment.payment_ref.not_in(taken_back),
+        )
+    ).all()  # fmt: skip
+    minimum = account.minimum_due_amount or 1
+    count = 0
+    for n in range(1, months + 1):
+        start, end = add_months(on, -n), add_months(on, 1 - n)
+        if sum(amount for day, amount in cash if start < day <= end) < minimum:
+            break
+        count += 1
+    paid_at_once = sum(amount for _, amount in cash) // minimum if account.minimum_due_amount else 0
+    return max(count, min(paid_at_once, months))
 
 
 def propose(uow: UnitOfWork, *, case_id: int, account_id: int, wish: Wish, business_date: date) -> PaymentPlan:

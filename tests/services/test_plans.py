@@ -307,7 +307,7 @@ def schedule(desk: Desk, *, payments: bool = True) -> None:
     refs = [desk.pay(2_000, day) for day in paid_on]
     with desk.units.begin() as uow:
         account = uow.session.get_one(t.Account, desk.account_id)
-        account.basis, account.schedule_version = "schedule", 3
+        account.basis, account.schedule_version, account.minimum_due_amount = "schedule", 3, 2_000
         for seq, on in rows:
             uow.session.add(
                 t.Instalment(
@@ -358,15 +358,20 @@ def test_a_fresh_start_is_refused_to_who_has_not_paid_or_started_afresh_lately(d
     with pytest.raises(InvalidInput, match="lender keeps"):
         desk.propose(total=14_000, terms=2, re_ages=True)
     schedule(desk, payments=False)
-    with pytest.raises(InvalidInput, match="after 3 payments"):
+    months = (date(2025, 12, 20), date(2026, 1, 20), date(2026, 2, 20))
+    for amount in (100, 1_900):  # 100 is no minimum payment; with 1,900 more each month has one
+        with pytest.raises(InvalidInput, match="the last 3 months need a minimum payment each"):
+            desk.propose(total=20_000, terms=2, re_ages=True)
+        refs = [desk.pay(amount, day) for day in months]
+    desk.pay(1_900, date(2026, 2, 25), kind="chargeback", reverses=refs[2])  # taken back: February has none
+    with pytest.raises(InvalidInput, match="a minimum payment each"):
         desk.propose(total=20_000, terms=2, re_ages=True)
-    for day in (date(2025, 12, 20), date(2026, 1, 20), date(2026, 2, 20)):
-        desk.pay(100, day)
+    desk.pay(1_900, date(2026, 2, 26))
     plan_id = desk.propose(total=26_000, terms=2, re_ages=True)
     with desk.units.begin(SOFIA) as uow:
         plans.cancel(uow, plan_id=plan_id, reason="asked for another day", business_date=TODAY)
     assert desk.account().schedule_version == 3
-    with pytest.raises(InvalidInput, match="too recently"):
+    with pytest.raises(InvalidInput, match="only once in twelve months"):
         desk.propose(total=26_000, terms=2, re_ages=True)
 
 
