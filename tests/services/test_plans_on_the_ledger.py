@@ -35,8 +35,8 @@ class Book:
                 session, customer_id=customer.id, currency="USD", product_family="instalment", basis="schedule",
                 schedule_version=1, balance_amount=114_000, principal_amount=94_000, interest_amount=20_000,
                 fees_amount=0, penalty_amount=0, opened_on=date(2025, 1, 1), tolerance_amount=0,
-                tolerance_rate=Decimal(0),
-                grace_days=0, minimum_due_amount=2_000, arrears_amount=0, dpd=0, oldest_unpaid_due_on=None, reg_class=None,
+                tolerance_rate=Decimal(0), grace_days=0, minimum_due_amount=2_000, arrears_amount=0, dpd=0,
+                oldest_unpaid_due_on=None, reg_class=None,
             )  # fmt: skip
             make_episode(session, account_id=account.id, case_id=case.id)
             for seq in range(1, 13):
