@@ -6,10 +6,13 @@ first argument; leaving the block commits, an exception rolls back. When not to 
 carrier or decode audio, so that a slow vendor never holds a connection or a lock.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
+
+import sqlalchemy as sa
 
 from collections_app.db.session import Database
 from collections_app.db.tables import CaseEvent
@@ -46,6 +49,12 @@ class UnitOfWork:
         self.session.add(
             CaseEvent(case_id=case_id, kind=kind, at=self.now, actor=self.actor.name, payload=dict(payload or {}))
         )
+
+    def queue_up(self, name: str) -> None:
+        """Wait until no other unit that queued up under this name is under way. SQLite has one writer anyway."""
+        if self.database.is_postgresql:
+            key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+            self.session.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
     def __enter__(self) -> Self:
         return self

@@ -107,6 +107,7 @@ def stands_at(session: Session) -> date | None:
 
 
 def _begin(uow: UnitOfWork, business_date: date, *, full: bool) -> date:
+    uow.queue_up("ledger")  # two at once would both let the same day pass
     reached = stands_at(uow.session)
     as_of = business_date if reached is None else max(business_date, reached)
     if full or as_of != reached:
@@ -136,6 +137,7 @@ def _derive_next(uow: UnitOfWork, *, as_of: date, after: int, counts: Counter[st
 
 
 def _end(uow: UnitOfWork, as_of: date, counts: Counter[str]) -> dict[str, int]:
+    uow.queue_up("ledger")
     if stands_at(uow.session) != as_of:
         counts["aged"] = ageing.pass_days(uow.session, as_of=as_of)
         uow.session.add(LedgerDay(business_date=as_of, passed_at=uow.now, aged=counts["aged"]))

@@ -1,12 +1,21 @@
 """The night of the ledger through real tables: derived, restated, aged; and what was believed before stays readable."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from collections_app.db.tables import Account, AccountHistory, Instalment, LedgerTask, Payment, PaymentAllocation
+from collections_app.db.tables import (
+    Account,
+    AccountHistory,
+    Instalment,
+    LedgerDay,
+    LedgerTask,
+    Payment,
+    PaymentAllocation,
+)
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.intake.mapping import load_mapping
 from collections_app.queries.as_of import standings_as_of
@@ -246,3 +255,17 @@ def night_of(units: UnitsOfWork, manifest: Path, day: date) -> None:
     with units.begin() as uow:
         import_file(uow, path=manifest, mapping=load_mapping("own_feed"), business_date=day)
         ledger.refresh(uow, business_date=day)
+
+
+def test_two_refreshes_at_once_let_one_day_pass_once(units: UnitsOfWork, loan: Account) -> None:
+    on = date(2026, 5, 10)
+
+    def run(_: int) -> dict[str, int]:
+        with units.begin() as uow:
+            return ledger.refresh(uow, business_date=on)
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(run, range(2)))
+    assert sorted(result.get("derived", 0) for result in done) == [0, 1]
+    with units.database.reading() as session:
+        assert session.scalars(sa.select(LedgerDay.business_date)).all() == [on]
