@@ -4,9 +4,11 @@ Field names are the tables' own (domain brief §8.1-8.14). Lengths and limits ar
 take the values, so that a value which the database would refuse is quarantined with a reason instead.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from collections_app.domain.contact import Channel, CollectorRole, PointKind
+from collections_app.domain.multi_lending import PRODUCT, KeyType
 from collections_app.domain.outcomes import Disposition, Outcome
 from strategies.parameters.products import product_names
 
@@ -27,6 +29,8 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 
 INT32 = (-(2**31), 2**31 - 1)
+# Stands in ``Entity.unsaid`` for the day of which the file speaks.
+BUSINESS_DATE = object()
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Entity:
     keeps: str = ""
     # Numbered answers of a vendor beside the named fields (ml_id_all_apps_7d, ...).
     prefix: str = ""
+    # What a field of the key means when it is not told: a row that says so is the same row.
+    unsaid: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def required(self) -> frozenset[str]:
@@ -89,10 +95,14 @@ def _need(column: Column) -> Column:
     return replace(column, required=True)
 
 
-_MONEY = Column("money")
-_DUE = Column("money", low=0)
+# 15 digits: an account's thousands of instalments, and a customer's accounts, still add up in 64 bits.
+_MOST = 10**15 - 1
+_MONEY = Column("money", low=-_MOST, high=_MOST)
+_DUE = Column("money", low=0, high=_MOST)
 # A yearly rate as a fraction, in billionths: 0 to 1000%.
 _RATE = Column("rate", low=0, high=10 * 10**9)
+# A part of an amount, in billionths.
+_SHARE = Column("rate", low=0, high=10**9)
 _DATE = Column("date")
 _INSTANT = Column("instant")
 _BOOL = Column("bool")
@@ -129,7 +139,7 @@ ENTITIES: dict[str, Entity] = {
             "currency": _need(_CURRENCY), "opened_on": _DATE, "matures_on": _DATE, "limit_amount": _DUE,
             "interest_rate": _RATE, "penalty_rate": _RATE, "day_count": _enum("act_365", "act_360", "30_360"),
             "due_roll": _enum("none", "following", "preceding"), "grace_days": _int(0, 365),
-            "tolerance_amount": _DUE, "tolerance_rate": _RATE, "balance_amount": _need(_MONEY),
+            "tolerance_amount": _DUE, "tolerance_rate": _SHARE, "balance_amount": _need(_MONEY),
             "principal_amount": _MONEY, "interest_amount": _MONEY, "fees_amount": _MONEY, "penalty_amount": _MONEY,
             "arrears_source_amount": _DUE, "minimum_due_amount": _DUE, "due_source_on": _DATE,
             "dpd_source": _int(0, 9999), "bucket_source": _text(16), "status": _need(_enum(*STATUSES)),
@@ -149,6 +159,7 @@ ENTITIES: dict[str, Entity] = {
             "interest_due_amount": _DUE, "principal_due_amount": _DUE,
         },
         key=("account_ref", "schedule_version", "seq"),
+        unsaid={"schedule_version": 1},
     ),
     "contact_points": Entity(
         {
@@ -162,7 +173,7 @@ ENTITIES: dict[str, Entity] = {
     ),
     "payments": Entity(
         {
-            "payment_ref": _need(_id()), "account_ref": _need(_id()), "amount": _need(Column("money", low=1)),
+            "payment_ref": _need(_id()), "account_ref": _need(_id()), "amount": _need(replace(_DUE, low=1)),
             "currency": _need(_CURRENCY), "kind": _need(_enum(*PAYMENT_KINDS)),
             "status": _need(_enum("initiated", "pending", "settled", "failed")), "value_on": _need(_DATE),
             "initiated_at": _INSTANT, "posted_at": _INSTANT, "channel": _text(24), "reverses_ref": _id(),
@@ -207,6 +218,7 @@ ENTITIES: dict[str, Entity] = {
             "expires_on": _DATE,
         },
         key=("customer_ref", "provider", "product", "key_type", "snapshot_on", "received_on"),
+        unsaid={"product": PRODUCT, "key_type": KeyType.ID.value, "received_on": BUSINESS_DATE},
         keeps="an answer that was given stays on record; send the corrected one",
         prefix="ml_",
     ),

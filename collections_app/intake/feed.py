@@ -9,7 +9,7 @@ import polars as pl
 
 from collections_app.domain.errors import InvalidInput
 from collections_app.intake.canonical import Maker, sources_of
-from collections_app.intake.entities import ENTITIES
+from collections_app.intake.entities import BUSINESS_DATE, ENTITIES
 from collections_app.intake.keys import SeenKeys
 from collections_app.intake.manifest import Manifest, ManifestFile, check_against, read_manifest
 from collections_app.intake.mapping import EntityMap, Mapping
@@ -79,6 +79,7 @@ class FeedFile:
         self.rows = 0
         self.refused = 0
         self._source = rows
+        self._business_date = business_date
         self._maps = mapping.for_entity(entity) if entity else mapping.entities
         if not self._maps:
             raise InvalidInput(f"{path}: mapping {mapping.name} has no entity {entity!r}")
@@ -137,7 +138,12 @@ class FeedFile:
     def _without_repeats(self, entity: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Reject]]:
         """Keep the first of each key of the file. In a flat file one customer may stand in several rows: no fault."""
         key = [c for c in ENTITIES[entity].key if c in frame.columns]
-        first = self._seen[entity].add(frame.select(key))
+        unsaid = {c: v for c, v in ENTITIES[entity].unsaid.items() if c in key}
+        meant = [
+            pl.col(c).fill_null(self._business_date if unsaid[c] is BUSINESS_DATE else unsaid[c]) if c in unsaid else c
+            for c in key
+        ]
+        first = self._seen[entity].add(frame.select(meant))
         if first.all():
             return frame, []
         if entity == "customers" and len(self._maps) > 1:

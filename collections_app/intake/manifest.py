@@ -21,6 +21,8 @@ _KEYS = frozenset({
 })  # fmt: skip
 _FILE_KEYS = frozenset({"file", "entity", "mode", "rows", "sha256", "sums"})
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+# What a column (the source's name) and a file system (a file's name) take.
+_LONGEST = {"source_system": 64, "file": 200}
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class _Wrong(Exception):
 def read_manifest(path: Path, business_date: date) -> Manifest:
     """Read manifest.json; raise InvalidInput with an explanation at every break of the contract."""
     try:
-        data: Any = json.loads(path.read_text("utf-8"))
+        data: Any = json.loads(path.read_text("utf-8"), object_pairs_hook=_once)
     except FileNotFoundError:
         raise InvalidInput(f"{path}: no such file") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -82,6 +84,15 @@ def read_manifest(path: Path, business_date: date) -> Manifest:
         if file.path.resolve().parent != path.resolve().parent:
             raise InvalidInput(f"{path}: file {file.path.name!r} lies outside the manifest's folder")
     return manifest
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; of a key that is there twice nobody can say which one is meant."""
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"key {twice!r} is there twice")
+    return data
 
 
 def _manifest(data: Any, path: Path) -> Manifest:
@@ -124,8 +135,8 @@ def _version(value: Any) -> int:
 def _mode(value: Any, files: list[Any]) -> str:
     """Return the delivery's mode; the older shape says it of each file."""
     if value is None:
-        modes = {f.get("mode", "delta") for f in files if isinstance(f, dict)}
-        value = modes.pop() if len(modes) == 1 else "delta"
+        modes = [f.get("mode", "delta") for f in files if isinstance(f, dict)]
+        value = modes[0] if modes and all(mode == modes[0] for mode in modes) else "delta"
     if value not in MODES:
         raise _Wrong(f"mode {value!r} is not one of {', '.join(MODES)}")
     return str(value)
@@ -140,7 +151,7 @@ def _file(entry: Any, number: int, path: Path, mode: str, *, strict: bool) -> Ma
     for key in ("file", "entity", "rows", "sha256"):
         if key not in entry:
             raise _Wrong(f"{where}: {key} is missing")
-    if entry["entity"] not in ENTITIES:
+    if _text(entry, "entity") not in ENTITIES:
         raise _Wrong(f"{where}: unknown entity {entry['entity']!r}; known are {', '.join(ENTITIES)}")
     if entry.get("mode", mode) not in MODES:
         raise _Wrong(f"{where}: mode {entry['mode']!r} is not one of {', '.join(MODES)}")
@@ -162,9 +173,12 @@ def _file(entry: Any, number: int, path: Path, mode: str, *, strict: bool) -> Ma
 
 
 def _text(data: dict[str, Any], key: str) -> str:
-    if not isinstance(data[key], str) or not data[key]:
+    value = data[key]
+    if not isinstance(value, str) or not value or not value.isprintable():
         raise _Wrong(f"{key} must be a text")
-    return str(data[key])
+    if len(value) > (longest := _LONGEST.get(key, len(value))):
+        raise _Wrong(f"{key} is longer than {longest} characters")
+    return value
 
 
 def _whole(value: Any, what: str, *, low: int | None = 0) -> int:

@@ -241,6 +241,8 @@ def _json(field: Field, raw: pl.Expr, mapping: Mapping) -> Typing:
 def _json_object(text: str) -> str | None:
     try:
         value = json.loads(text, parse_constant=_no_constant)
+        # Half a surrogate pair, or a number beyond any float, is JSON by the letter; no database keeps it.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return None
     # A zero character is JSON and is no text that a database keeps.

@@ -91,6 +91,12 @@ def changed(data: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
         ("files.sums", [430], "sums must be an object"),
         ("files.sha256", "abc", "64 hexadecimal digits"),
         ("files.entity", "loans", "unknown entity 'loans'"),
+        ("files.entity", ["payments"], "entity must be a text"),
+        ("files.mode", ["full"], "is not one of full, delta"),
+        ("files.file", "a\0b", "file must be a text"),
+        ("files.file", "a" * 201, "file is longer than 200 characters"),
+        ("source_system", "b" * 65, "source_system is longer than 64 characters"),
+        ("source_system", "\ud800", "source_system must be a text"),
         ("files.file", None, "file is missing"),
         ("files.file", "../payments_delta_001.csv", "outside the manifest's folder"),
     ],
@@ -127,6 +133,13 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(content)
     with pytest.raises(InvalidInput, match="not a feed manifest"):
+        read_manifest(path, DAY)
+
+
+def test_a_key_that_is_there_twice_leaves_open_which_one_is_meant(tmp_path: Path) -> None:
+    path, _ = delivery(tmp_path)
+    path.write_text(path.read_text().replace('"mode": "delta"', '"mode": "full", "mode": "delta"'))
+    with pytest.raises(InvalidInput, match="key 'mode' is there twice"):
         read_manifest(path, DAY)
 
 
