@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collections_app.db.tables import Account, AccountHistory, AccountStanding, Episode, FeedBatch
+from collections_app.db.tables import Account, AccountHistory, AccountStanding, Episode, FeedBatch, QuarantinedRow
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.cases import EpisodeEnd
 from collections_app.intake.mapping import load_mapping
@@ -27,7 +27,9 @@ OWN = load_mapping("own_feed")
 
 def load(units: UnitsOfWork, manifest: Path, day: date = DAY, **over: Any) -> ImportResult:
     with units.begin() as uow:
-        return import_file(uow, path=manifest, mapping=over.get("mapping", OWN), business_date=day)
+        return import_file(
+            uow, path=manifest, mapping=over.get("mapping", OWN), business_date=day, reject_limit=over.get("limit", 0.0)
+        )
 
 
 def the(units: UnitsOfWork, entity: Any, *order: Any) -> list[Any]:
@@ -110,6 +112,16 @@ def test_a_late_word_on_an_earlier_time_goes_to_history_once(book: UnitsOfWork, 
 def test_the_source_time_of_a_row_decides_not_the_day_of_its_file(book: UnitsOfWork, tmp_path: Path) -> None:
     row = account("A1", customer="C1", due=None, arrears=7, valid_from="2026-03-01T12:00:00Z")
     assert load(book, write_feed(tmp_path, NEXT, accounts=[row]), NEXT).late == 1
+
+
+def test_an_account_stays_in_its_currency(book: UnitsOfWork, tmp_path: Path) -> None:
+    before = {a.account_ref: (a.currency, a.row_hash) for a in the(book, Account)}
+    ref = min(before)
+    row = account(ref, customer="C1", due=None, arrears=0, ccy="EUR")
+    load(book, write_feed(tmp_path / "other", NEXT, accounts=[row]), NEXT, limit=1.0)
+    assert {a.account_ref: (a.currency, a.row_hash) for a in the(book, Account)} == before
+    (refusal,) = the(book, QuarantinedRow)
+    assert refusal.column == "currency"
 
 
 def test_an_account_may_pass_to_another_customer(book: UnitsOfWork, tmp_path: Path) -> None:

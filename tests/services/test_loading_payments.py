@@ -80,6 +80,27 @@ def test_a_row_that_contradicts_what_was_booked_is_refused(
     assert the(book, Payment)[0].amount == 500
 
 
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        (payment("P2", "A1", 500, DAY, ccy="EUR"), "currency"),
+        (payment("R1", "A1", 500, DAY, kind="reversal", reverses_payment_id="P1", ccy="JPY"), "currency"),
+        (payment("R1", "A2", 500, DAY, kind="chargeback", reverses_payment_id="P1"), "reverses_ref"),
+    ],
+)
+def test_money_of_another_currency_or_another_account_takes_nothing_back(
+    book: UnitsOfWork, tmp_path: Path, row: dict[str, Any], column: str
+) -> None:
+    load(book, tmp_path, payments=[payment("P1", "A1", 500, DAY)])
+    result = load(book, tmp_path, payments=[row, payment("P3", "A1", 5, DAY)])
+    assert (result.accepted, [r.column for r in the(book, QuarantinedRow)]) == (1, [column])
+
+
+def test_the_payment_of_another_account_may_stand_in_the_same_file(book: UnitsOfWork, tmp_path: Path) -> None:
+    rows = [payment("R1", "A2", 500, DAY, kind="reversal", reverses_payment_id="P1"), payment("P1", "A1", 500, DAY)]
+    assert load(book, tmp_path, payments=rows).quarantined == 1
+
+
 def test_the_same_payment_again_is_no_contradiction(book: UnitsOfWork, tmp_path: Path) -> None:
     load(book, tmp_path, payments=[payment("P1", "A1", 500, DAY)])
     result = load(book, tmp_path, payments=[{**payment("P1", "A1", 500, DAY), "x_again": 1}])
@@ -137,6 +158,13 @@ def test_a_new_version_holds_and_moves_the_account_from_its_first_due_date(book:
     assert the(book, Account, Account.account_ref)[0].schedule_version == 2
     assert the(book, LedgerTask)[0].from_on == DAY - timedelta(days=40)
     assert len(the(book, Instalment)) == 3
+
+
+def test_a_version_left_out_is_the_first_one_also_where_a_row_is_repeated(book: UnitsOfWork, tmp_path: Path) -> None:
+    rows = [instalment("A1", 1, DAY, 700), instalment("A1", 1, DAY, 800, schedule_version="")]
+    result = load(book, tmp_path, instalments=rows)
+    assert (result.accepted, result.quarantined) == (1, 1)
+    assert [i.principal_due_amount for i in the(book, Instalment)] == [700]
 
 
 def test_an_instalment_can_be_taken_back(book: UnitsOfWork, tmp_path: Path) -> None:

@@ -19,11 +19,14 @@ from collections_app.intake.mapping import Mapping
 from collections_app.queries.as_of import SPANS, standings_as_of
 from collections_app.services import ledger, standings
 from collections_app.services.loading import episodes
-from collections_app.services.loading.known import INSTANT, Counts, Load, completed, since
+from collections_app.services.loading.known import INSTANT, Counts, Load, completed, refused, since
 from collections_app.services.loading.terms import TERMS, row_hash, stood
 
 _VERSION = (*TERMS, "valid_from", "recorded_at", "row_hash")
-_HELD = ("account_id", "row_hash", "valid_from", "basis", "status", "dpd", "as_of_on", "schedule_version")
+_HELD = ("account_id", "row_hash", "valid_from", "basis", "status", "dpd", "as_of_on", "schedule_version", "currency")
+_CONVERTED = "is not the currency of the account so far; a debt in another currency is another account"
+# Changed rows that are written in one step.
+_AT_ONCE = 100_000
 _OF_VERSION = ("valid_from", "recorded_at", "customer_id")
 _STATE = ("dpd", "is_ageing", "arrears_amount", "balance_amount", "limit_amount", "status")
 _OWN = ("oldest_unpaid_due_on", "dpd", "bucket", "arrears_amount", "is_ageing")
@@ -48,14 +51,18 @@ def write(load: Load, frame: pl.DataFrame) -> Counts:
         load.known.named.append(told["account_ref"])
     named = load.known.held_accounts(told["account_ref"])
     if named.is_empty():
-        fresh, held = told, None
+        fresh, held, converted = told, None, told["_line"].clear()
     else:
         both = told.join(named.select("account_ref", *(pl.col(c).alias(f"held_{c}") for c in _HELD)),
                          on="account_ref", how="left", maintain_order="left")  # fmt: skip
         fresh = both.filter(pl.col("held_account_id").is_null())
         held = both.filter(pl.col("held_account_id").is_not_null())
+        # All money of an account is of one currency (domain brief §8.20): what was due and paid stays in the old one.
+        other = pl.col("currency") != pl.col("held_currency")
+        converted, held = held.filter(other)["_line"], held.filter(~other)
     owned, orphans = load.of_customers(fresh)
-    counts = Counts(new=owned.height, rejects=tuple(orphans)).plus(_add(load, owned)).plus(_compared(load, told, held))
+    rejects = (*orphans, *refused(converted, "currency", _CONVERTED))
+    counts = Counts(new=owned.height, rejects=rejects).plus(_add(load, owned)).plus(_compared(load, told, held))
     return counts if held is None or held.is_empty() else counts.plus(_again(load, held))
 
 
@@ -105,7 +112,7 @@ def _again(load: Load, held: pl.DataFrame) -> Counts:
     late = pl.col("valid_from") < pl.col("held_valid_from")
     earlier, changed = held.filter(late), held.filter(~late & ~same)
     retold = held.filter(~late & same & _is_news(load))
-    if not (earlier.is_empty() and changed.is_empty() and retold.is_empty()):
+    if not earlier.is_empty():
         load.known.copier.drain()
     added = _add_late(load, earlier)
     changed, orphans = load.of_customers(changed)
@@ -116,11 +123,22 @@ def _again(load: Load, held: pl.DataFrame) -> Counts:
         late=added,
         rejects=tuple(orphans),
     )
-    if not news.is_empty():
-        counts = counts.plus(_replace(load, news, replaced=changed["held_account_id"]))
-        load.known.changed_in_place()
+    news = news.with_columns(pl.col("customer_id").is_not_null().alias("is_version"))
     _derive_again(load, pl.concat([news, earlier], how="diagonal_relaxed"))
-    return counts
+    if not news.is_empty():
+        load.known.pending.append(news)
+    return counts.plus(finish(load, at_least=_AT_ONCE))
+
+
+def finish(load: Load, *, at_least: int = 1) -> Counts:
+    """Write the changed rows that wait, if they are so many: in few large steps, since each looks at the whole table."""
+    if sum(frame.height for frame in load.known.pending) < at_least:
+        return Counts()
+    news = pl.concat(load.known.pending, how="diagonal_relaxed")
+    load.known.pending.clear()
+    load.known.copier.drain()
+    load.known.changed_in_place()
+    return _replace(load, news)
 
 
 def _is_news(load: Load) -> pl.Expr:
@@ -169,10 +187,9 @@ def _add_late(load: Load, earlier: pl.DataFrame) -> int:
     )
 
 
-def _replace(load: Load, news: pl.DataFrame, *, replaced: pl.Series) -> Counts:
+def _replace(load: Load, news: pl.DataFrame) -> Counts:
     """Put new versions in place of the held ones, which go to history; write how the accounts then stand."""
     session, account, history = load.session, table_of(Account), table_of(AccountHistory)
-    news = news.with_columns(pl.col("held_account_id").is_in(replaced.implode()).alias("is_version"))
     staged = _staged(load, news, *_OWN, "customer_id", "is_version")
     old = {"account_id": account.c.id, **{c: account.c[c] for c in _VERSION}}
     versions = sa.select(*(e.label(n) for n, e in old.items())).join(staged, staged.c.account_id == account.c.id)
@@ -271,3 +288,4 @@ def _cure(load: Load, account_ids: Iterable[int]) -> None:
     )
     if not cured.is_empty():
         write(load, cured)
+        finish(load)

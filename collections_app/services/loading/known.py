@@ -22,6 +22,7 @@ CUSTOMERS = {"customer_ref": pl.String, "customer_id": pl.Int64}
 ACCOUNTS: dict[str, Any] = {
     "account_ref": pl.String, "account_id": pl.Int64, "row_hash": pl.Int64, "valid_from": INSTANT,
     "basis": pl.String, "status": pl.String, "dpd": pl.Int64, "as_of_on": pl.Date, "schedule_version": pl.Int64,
+    "currency": pl.String,
 }  # fmt: skip
 # So many references are looked up by themselves; of more, everything that is held is read once.
 _FEW = 20_000

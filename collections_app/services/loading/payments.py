@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from collections_app.db import bulk
 from collections_app.db.base import table_of
 from collections_app.db.tables import Payment
+from collections_app.intake.rows import LINE, Reject
 from collections_app.services import ledger
 from collections_app.services.loading.known import INSTANT, Counts, Load, completed, refused
 
@@ -27,13 +28,18 @@ _TOLD = {
 # Of two words on one stage: the later one, by what both sides can see; the amount only so that one of them wins.
 _ORDER = ("rank", "posted_at", "value_on", "initiated_at", "amount")
 _CONTRADICTS = "contradicts what was booked; send a reversal"
+_OTHER_CURRENCY = "is not the currency of the account"
+_ELSEWHERE = "names a payment of another account"
 
 
 def write(load: Load, frame: pl.DataFrame) -> Counts:
-    """Write told payments; those of unknown accounts and those that contradict what is settled are refused."""
-    told, orphans = load.of_accounts(completed(frame, _TOLD))
+    """Write told payments. Refused are those of unknown accounts, in another currency than the account's, that take
+    back what was paid on another account, and those that contradict what is settled."""
+    told, unfit = load.of_accounts(completed(frame, _TOLD))
+    told, unfit = _in_its_currency(load, told, unfit)
+    told, unfit = _of_one_account(load, told, unfit)
     if told.is_empty():
-        return Counts(rejects=tuple(orphans))
+        return Counts(rejects=tuple(unfit))
     told = told.with_columns(_rank("status").alias("rank"))
     load.known.copier.drain()
     both = told.join(_held(load, told), on="payment_ref", how="left", maintain_order="left")
@@ -54,8 +60,43 @@ def write(load: Load, frame: pl.DataFrame) -> Counts:
         new=fresh.height,
         changed=ahead.height,
         unchanged=held.height - ahead.height - wrong.height,
-        rejects=(*orphans, *refused(wrong["_line"], "payment_ref", _CONTRADICTS)),
+        rejects=(*unfit, *refused(wrong["_line"], "payment_ref", _CONTRADICTS)),
     )
+
+
+def _in_its_currency(load: Load, told: pl.DataFrame, unfit: list[Reject]) -> tuple[pl.DataFrame, list[Reject]]:
+    """Refuse amounts of another currency: all money of an account is of one (domain brief §8.20)."""
+    held = load.known.held_accounts(told["account_ref"].unique()).select("account_ref", held_currency="currency")
+    told = told.join(held, on="account_ref", how="left", maintain_order="left")
+    same = pl.col("currency") == pl.col("held_currency")
+    other = told.filter(~same)[LINE]
+    return told.filter(same).drop("held_currency"), [*unfit, *refused(other, "currency", _OTHER_CURRENCY)]
+
+
+def _of_one_account(load: Load, told: pl.DataFrame, unfit: list[Reject]) -> tuple[pl.DataFrame, list[Reject]]:
+    """Refuse reversals of what is known as another account's payment: they would take nothing back."""
+    undoing = told.filter(pl.col("reverses_ref").is_not_null())
+    if undoing.is_empty():
+        return told, unfit
+    payment = table_of(Payment)
+    load.known.copier.drain()
+    refs = undoing.select(payment_ref="reverses_ref").unique()
+    staged = bulk.stage(load.session, "staged_undone", refs, index=("payment_ref",))
+    booked = bulk.read(
+        load.session,
+        sa.select(payment.c.payment_ref, payment.c.account_id.label("paid_on"))
+        .join(staged, staged.c.payment_ref == payment.c.payment_ref)
+        .where(payment.c.source == load.source),
+        {"payment_ref": pl.String, "paid_on": pl.Int64},
+    )
+    paid = pl.concat(
+        [booked, told.select("payment_ref", paid_on="account_id").join(booked, on="payment_ref", how="anti")]
+    )
+    elsewhere = undoing.join(paid, left_on="reverses_ref", right_on="payment_ref").filter(
+        pl.col("paid_on") != pl.col("account_id")
+    )[LINE]
+    kept = told.filter(~pl.col(LINE).is_in(elsewhere.implode()))
+    return kept, [*unfit, *refused(elsewhere, "reverses_ref", _ELSEWHERE)]
 
 
 def _rank(column: str) -> pl.Expr:
