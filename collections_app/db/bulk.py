@@ -30,6 +30,7 @@ _NULL = "\x02"
 _SLICE = 20_000
 _PARSED_AT_ONCE = 250_000
 _INSTANT = "%Y-%m-%d %H:%M:%S%.f%#z"
+_STORED = "%Y-%m-%d %H:%M:%S%.f"
 _AS_TEXT = (pl.Boolean, pl.Datetime("us", "UTC"))
 
 
@@ -72,15 +73,34 @@ def insert(session: Session, table: sa.Table, frame: pl.DataFrame) -> None:
             for part in csv_slices(frame):
                 copy.write(part)
         return
-    names = ", ".join(f'"{c}"' for c in frame.columns)
-    marks = ", ".join("?" for _ in frame.columns)
-    statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608 - names of our own tables
     instants = [pl.col(c).dt.strftime("%Y-%m-%d %H:%M:%S.%6f") for c, t in frame.schema.items() if t == pl.Datetime]
     plain = frame.with_columns(pl.col(pl.Date).dt.to_string("iso"), *instants)
+    # What every row says alike is written into the statement: a value bound once a row costs as much as one read.
+    alike = {} if plain.height == 1 else _said_alike(plain)
+    names = ", ".join(f'"{c}"' for c in plain.columns)
+    marks = ", ".join(alike.get(c, "?") for c in plain.columns)
+    statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608 - our tables, quoted values
     cursor = driver(session).cursor()
-    for rows in plain.iter_slices(_SLICE):
-        cursor.executemany(statement, rows.rows())
+    for some in plain.drop(alike).iter_slices(_SLICE):
+        cursor.executemany(statement, some.rows())
     cursor.close()
+
+
+def _said_alike(frame: pl.DataFrame) -> dict[str, str]:
+    """Return the columns that hold one value, but for the first column, with that value as SQL."""
+    _, *others = frame.iter_columns()
+    return {c.name: _literal(c[0]) for c in others if not c.dtype.is_float() and c.n_unique() == 1}
+
+
+def _literal(value: str | int | None) -> str:
+    """Write a value as SQLite reads it."""
+    if value is None:
+        return "NULL"
+    if not isinstance(value, str):
+        return str(int(value))
+    if "\0" in value:
+        return f"CAST(x'{value.encode().hex()}' AS TEXT)"  # a zero byte would end the statement
+    return "'" + value.replace("'", "''") + "'"
 
 
 def driver(session: Session) -> Any:
@@ -97,7 +117,11 @@ def copy_statement(table: sa.Table, frame: pl.DataFrame) -> str:
 
 def csv_slices(frame: pl.DataFrame) -> Iterator[bytes]:
     """Yield a frame as the CSV that COPY reads, a slice at a time."""
-    for part in frame.iter_slices(_SLICE):
+    # A day or an instant that all rows share is put into words once, not once a row.
+    moments = [c.name for c in frame.iter_columns() if c.dtype.is_temporal() and c.n_unique() == 1]
+    said = {c: None if frame[c][0] is None else str(frame[c][0]) for c in moments}
+    plain = frame.with_columns(pl.lit(text, pl.String).alias(c) for c, text in said.items())
+    for part in plain.iter_slices(_SLICE):
         buffer = io.BytesIO()
         part.write_csv(buffer, include_header=False, null_value=_NULL, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
         yield buffer.getvalue()
@@ -111,12 +135,32 @@ def read(session: Session, statement: sa.Executable, schema: Mapping[str, Any]) 
     """
     if _is_postgresql(session) and isinstance(statement, sa.Select | sa.CompoundSelect):
         return _read_copy(session, statement, schema)
+    if isinstance(statement, sa.Select | sa.CompoundSelect):
+        return _read_rows(session, statement, schema)
     result = session.execute(statement)
     names = list(result.keys())
     # Column by column: building a frame from rows costs several times as much.
     columns = list(zip(*result.fetchall(), strict=True)) or [()] * len(names)
     return pl.DataFrame(
         [pl.Series(name, values, dtype=schema[name], strict=False) for name, values in zip(names, columns, strict=True)]
+    )
+
+
+def _read_rows(session: Session, statement: Any, schema: Mapping[str, Any]) -> pl.DataFrame:
+    """Read from SQLite what it stores: dates and instants are text there, parsed here a column at a time."""
+    session.flush()
+    compiled = statement.compile(dialect=session.get_bind().dialect, compile_kwargs={"literal_binds": True})
+    names = [column.name for column in statement.selected_columns]
+    cursor = driver(session).execute(str(compiled))
+    columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
+    told = {n: pl.String if schema[n] == pl.Date or schema[n] in _AS_TEXT[1:] else schema[n] for n in names}
+    frame = pl.DataFrame(
+        [pl.Series(n, values, dtype=told[n], strict=False) for n, values in zip(names, columns, strict=True)]
+    )
+    return frame.with_columns(
+        pl.col(n).str.to_date() if schema[n] == pl.Date else pl.col(n).str.to_datetime(_STORED, time_zone="UTC")
+        for n in names
+        if told[n] != schema[n]
     )
 
 
@@ -233,15 +277,17 @@ def frame_of_ids(name: str, ids: Sequence[int]) -> pl.DataFrame:
     return pl.DataFrame({name: ids}, schema={name: pl.Int64})
 
 
-def next_ids(session: Session, table: sa.Table, count: int) -> pl.Series:
-    """Return ``count`` fresh ids of a table, ascending, for rows that go in by COPY and are referred to at once."""
+def next_ids(session: Session, table: sa.Table, count: int, *, alone: bool = False) -> pl.Series:
+    """Return ``count`` fresh ids of a table, ascending, for rows that go in by COPY and are referred to at once.
+
+    ``alone``: nobody else can write to the table; its sequence is then moved in one step.
+    """
     if not _is_postgresql(session):
         last = session.scalar(sa.select(sa.func.max(table.c.id))) or 0  # writers queue: nobody else inserts now
         return pl.int_range(last + 1, last + 1 + count, eager=True).alias("id")
     sequence = sa.literal(session.scalar(sa.select(sa.func.pg_get_serial_sequence(str(table.name), "id"))))
+    if alone:
+        last = int(session.scalars(sa.select(sa.func.setval(sequence, sa.func.nextval(sequence) + count - 1))).one())
+        return pl.int_range(last - count + 1, last + 1, eager=True).alias("id")
     drawn = sa.select(sa.func.nextval(sequence).label("id")).select_from(sa.func.generate_series(1, count))
-    ids = drawn.subquery()
-    low, high = session.execute(sa.select(sa.func.min(ids.c.id), sa.func.max(ids.c.id))).one()
-    if high - low + 1 == count:
-        return pl.int_range(low, high + 1, eager=True).alias("id")
-    return read(session, drawn, {"id": pl.Int64})["id"]  # another load drew between: take them as they come
+    return read(session, drawn, {"id": pl.Int64})["id"]

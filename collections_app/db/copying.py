@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import polars as pl
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -32,6 +33,8 @@ class Copier:
         self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=2)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        # Of tables that nobody else can see: what all rows say alike, set as the column's default.
+        self._said: dict[str, dict[str, Any]] = {}
 
     def add(self, table: sa.Table, frame: pl.DataFrame) -> None:
         """Append a frame; frames arrive in the order of the calls. Raises what an earlier frame met with."""
@@ -40,6 +43,8 @@ class Copier:
         if not self._beside:
             bulk.insert(self._session, table, frame)
             return
+        if table.name in self._said:
+            frame = self._without_said(table, frame)
         if self._thread is None:
             connection = bulk.driver(self._session)
             self._thread = threading.Thread(target=self._feed, args=(connection,), daemon=True)
@@ -47,6 +52,39 @@ class Copier:
         job = (bulk.copy_statement(table, frame), list(bulk.csv_slices(frame)))
         self._raise()
         self._jobs.put(job)
+
+    @contextmanager
+    def first_load(self, *tables: sa.Table) -> Iterator[None]:
+        """Load tables of which nobody has had any use yet; they stay locked until the transaction ends.
+
+        Foreign keys are checked at the end (``references_checked_at_end``), and what every row says alike does not
+        travel with each: it is the column's default meanwhile.
+        """
+        with references_checked_at_end(self._session, *tables) as is_alone:
+            self._said = {table.name: {} for table in tables} if is_alone else {}
+            yield
+            self.drain()
+            for name, columns in self._said.items():
+                for column in columns:
+                    self._session.execute(sa.text(f'ALTER TABLE "{name}" ALTER COLUMN "{column}" DROP DEFAULT'))
+            self._said = {}
+
+    def is_alone(self, table: sa.Table) -> bool:
+        """Tell whether nobody else can write to a table until this transaction ends."""
+        return table.name in self._said
+
+    def _without_said(self, table: sa.Table, frame: pl.DataFrame) -> pl.DataFrame:
+        said = self._said[table.name]
+        if not said:
+            self.drain()
+            connection = bulk.driver(self._session)
+            free = (c for c in frame.iter_columns() if table.c[c.name].server_default is None and c.n_unique() == 1)
+            said.update({c.name: c[0] for c in free if c[0] is not None and not c.dtype.is_float()})
+            for column, value in said.items():
+                change = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}")
+                name = (sql.Identifier(table.name), sql.Identifier(column))
+                connection.execute(change.format(*name, sql.Literal(value)))
+        return frame.drop([c for c, value in said.items() if (frame[c] == value).fill_null(value=False).all()])
 
     def drain(self) -> None:
         """Wait until everything is in its table."""
@@ -91,14 +129,14 @@ class Copier:
 
 
 @contextmanager
-def references_checked_at_end(session: Session, *tables: sa.Table) -> Iterator[None]:
+def references_checked_at_end(session: Session, *tables: sa.Table) -> Iterator[bool]:
     """Load tables with their foreign keys checked by one join at the end instead of once a row (8 us each).
 
-    For loads into tables of which nobody has had any use yet: they stay locked until the transaction ends. Who
-    cannot have the lock at once loads with a check per row. SQLite checks per row always.
+    Yields whether that is so: the tables are locked until the transaction ends, and who cannot have the lock at
+    once loads with a check per row. SQLite checks per row always.
     """
     if session.get_bind().dialect.name != "postgresql":
-        yield
+        yield False
         return
     keys = _foreign_keys(session, tables)
     try:
@@ -109,7 +147,7 @@ def references_checked_at_end(session: Session, *tables: sa.Table) -> Iterator[N
             session.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
     except OperationalError:
         keys = []
-    yield
+    yield bool(keys)
     for loaded in tables if keys else ():
         # Else what follows in this transaction is planned for an empty table; the joined columns are enough.
         joined = sorted(

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,7 +16,6 @@ import sqlalchemy as sa
 
 from collections_app.db import bulk
 from collections_app.db.base import table_of
-from collections_app.db.copying import references_checked_at_end
 from collections_app.db.tables import Account, AccountStanding, Episode, FeedBatch, Instalment, Payment, QuarantinedRow
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.errors import InvalidInput
@@ -25,13 +25,15 @@ from collections_app.intake.feed import Chunk, FeedFile, ManifestFile, check_aga
 from collections_app.intake.mapping import Mapping
 from collections_app.intake.rows import Reject
 from collections_app.services import ledger
-from collections_app.services.loading import Counts, Known, Load, accounts, prepare_frame, write_frame
+from collections_app.services.loading import Counts, Known, Load, accounts, finish, prepare_frame, warm, write_frame
 from collections_app.services.loading.episodes import OPEN
 
 # A batch with a larger share of refused rows is refused whole (domain brief §8.0).
 REJECT_LIMIT = 0.005
 # Reasons that a refusal names; the others are counted.
 _TOLD_REASONS = 5
+# Chunks that wait ready while one is written: a large step of writing must not stop the reading.
+_READ_AHEAD = 3
 # Batches that may tell of accounts: their own file, or one that makes several entities.
 _ACCOUNT_FILES = ("accounts", "flat")
 # First loads into these tables check their references once for all rows.
@@ -170,6 +172,9 @@ def reconcile(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
 def queue_up(uow: UnitOfWork, source: str) -> None:
     """Wait until no other import of the source is under way. SQLite has one writer at a time anyway."""
     if uow.database.is_postgresql:
+        # Rows are looked up where they lie in memory; and compiling a statement takes longer than running it once.
+        uow.session.execute(sa.text("SET LOCAL random_page_cost = 1.1"))
+        uow.session.execute(sa.text("SET LOCAL jit = off"))
         key = int.from_bytes(hashlib.blake2b(f"intake {source}".encode(), digest_size=8).digest(), "big", signed=True)
         uow.session.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
@@ -261,10 +266,11 @@ def _open_batch(uow: UnitOfWork, delivery: Delivery, file: FeedFile, mode: str) 
 def _write(load: Load, file: FeedFile, limit: float, promised: ManifestFile | None) -> Reading:
     read = Reading()
     with ExitStack() as stack:
+        chunks = _ahead(file.chunks(), load.mapping, load.business_date, stack)
+        warm(load, file.entity)
         tables = [table_of(t) for t in _FIRST_LOADS.get(file.entity, ())]
         if tables and not load.session.scalar(sa.select(sa.exists(sa.select(sa.literal(1)).select_from(tables[0])))):
-            stack.enter_context(references_checked_at_end(load.session, *tables))
-        chunks = _ahead(file.chunks(), load.mapping, load.business_date)
+            stack.enter_context(load.known.copier.first_load(*tables))
         for chunk in chunks:
             _write_chunk(load, chunk, read)
             if promised and read.refused > limit * promised.rows:
@@ -272,12 +278,16 @@ def _write(load: Load, file: FeedFile, limit: float, promised: ManifestFile | No
                 for rest in chunks:
                     read.refused += rest.refused_rows
                 break
+        left = finish(load)
+        read.refused += len({r.line for r in left.rejects})
+        read.rejects += left.rejects
+        read.counts, read.accounts = read.counts.plus(left), read.accounts.plus(left)
         load.known.copier.drain()
     return read
 
 
-def _ahead(chunks: Iterator[Chunk], mapping: Mapping, business_date: date) -> Iterator[Chunk]:
-    """Yield chunks, the next one read, typed and hashed by a second thread while one is written."""
+def _ahead(chunks: Iterator[Chunk], mapping: Mapping, business_date: date, stack: ExitStack) -> Iterator[Chunk]:
+    """Return chunks, the next ones read, typed and hashed by a second thread while one is written."""
 
     def take() -> Chunk | None:
         chunk = next(chunks, None)
@@ -289,11 +299,16 @@ def _ahead(chunks: Iterator[Chunk], mapping: Mapping, business_date: date) -> It
         }
         return replace(chunk, frames=frames)
 
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        following = reader.submit(take)
-        while (chunk := following.result()) is not None:
-            following = reader.submit(take)
+    reader = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+    # Begun at once, not when the first chunk is asked for.
+    coming = deque(reader.submit(take) for _ in range(_READ_AHEAD))
+
+    def taken() -> Iterator[Chunk]:
+        while (chunk := coming.popleft().result()) is not None:
+            coming.append(reader.submit(take))
             yield chunk
+
+    return taken()
 
 
 def _write_chunk(load: Load, chunk: Chunk, read: Reading) -> None:

@@ -10,9 +10,9 @@ from collections_app.domain.errors import InvalidInput
 from collections_app.intake.mapping import Mapping
 from collections_app.services import signals
 from collections_app.services.loading import accounts, activity, labels, payments, people, placements, schedules
-from collections_app.services.loading.known import Counts, Known, Load
+from collections_app.services.loading.known import FEW, Counts, Known, Load
 
-__all__ = ["Counts", "Known", "Load", "prepare_frame", "write", "write_frame"]
+__all__ = ["Counts", "Known", "Load", "finish", "prepare_frame", "warm", "write", "write_frame"]
 
 _WRITERS: dict[str, Callable[[Load, pl.DataFrame], Counts]] = {
     "customers": people.write_customers,
@@ -45,16 +45,32 @@ def write(
     """Write one canonical frame (columns of intake/entities.py and ``_line``) of an entity.
 
     Repeatable: rows that are held already change nothing. Rows that cannot be written are in ``Counts.rejects``
-    with their line and the reason. For files of many frames see ``write_frame``.
+    with their line and the reason. For files of many frames see ``write_frame``
+    and ``finish``.
     """
     known = Known(uow.session, source)
     with known.copier:
-        return write_frame(Load(uow, known, mapping, business_date, batch_id), entity, frame)
+        load = Load(uow, known, mapping, business_date, batch_id)
+        return write_frame(load, entity, frame).plus(finish(load))
 
 
 def prepare_frame(entity: str, frame: pl.DataFrame, *, mapping: Mapping, business_date: date) -> pl.DataFrame:
     """Do what needs no database of writing a frame: for the next frame, while one is being written."""
     return accounts.prepare(mapping, business_date, frame) if entity == "accounts" else frame
+
+
+def warm(load: Load, entity: str) -> None:
+    """Read what a large file of an entity will be compared with, while its first rows are read."""
+    if load.rows > FEW:
+        if entity == "customers" or (entity == "accounts" and load.known.accounts.is_empty()):
+            _ = load.known.customers
+        elif entity != "accounts":
+            _ = load.known.accounts
+
+
+def finish(load: Load) -> Counts:
+    """Write what a file's last frame left waiting."""
+    return accounts.finish(load)
 
 
 def write_frame(load: Load, entity: str, frame: pl.DataFrame) -> Counts:

@@ -26,7 +26,7 @@ _VERSION = (*TERMS, "valid_from", "recorded_at", "row_hash")
 _HELD = ("account_id", "row_hash", "valid_from", "basis", "status", "dpd", "as_of_on", "schedule_version", "currency")
 _CONVERTED = "is not the currency of the account so far; a debt in another currency is another account"
 # Changed rows that are written in one step.
-_AT_ONCE = 100_000
+_AT_ONCE = 30_000
 _OF_VERSION = ("valid_from", "recorded_at", "customer_id")
 _STATE = ("dpd", "is_ageing", "arrears_amount", "balance_amount", "limit_amount", "status")
 _OWN = ("oldest_unpaid_due_on", "dpd", "bucket", "arrears_amount", "is_ageing")
@@ -115,30 +115,26 @@ def _again(load: Load, held: pl.DataFrame) -> Counts:
     if not earlier.is_empty():
         load.known.copier.drain()
     added = _add_late(load, earlier)
-    changed, orphans = load.of_customers(changed)
-    news = pl.concat([changed, retold], how="diagonal_relaxed")
-    counts = Counts(
-        changed=changed.height,
-        unchanged=held.height - added - changed.height - len(orphans),
-        late=added,
-        rejects=tuple(orphans),
-    )
-    news = news.with_columns(pl.col("customer_id").is_not_null().alias("is_version"))
-    _derive_again(load, pl.concat([news, earlier], how="diagonal_relaxed"))
-    if not news.is_empty():
-        load.known.pending.append(news)
+    waiting = pl.concat([changed.with_columns(pl.lit(value=True).alias("is_version")),
+                         retold.with_columns(pl.lit(value=False).alias("is_version"))])  # fmt: skip
+    _derive_again(load, pl.concat([waiting.drop("is_version"), earlier]))
+    if not waiting.is_empty():
+        load.known.pending.append(waiting)
+    counts = Counts(unchanged=held.height - added - changed.height, late=added)
     return counts.plus(finish(load, at_least=_AT_ONCE))
 
 
 def finish(load: Load, *, at_least: int = 1) -> Counts:
-    """Write the changed rows that wait, if they are so many: in few large steps, since each looks at the whole table."""
+    """Write the changed rows that wait, if they are so many: in few steps, since each looks at the whole table."""
     if sum(frame.height for frame in load.known.pending) < at_least:
         return Counts()
-    news = pl.concat(load.known.pending, how="diagonal_relaxed")
+    news = pl.concat(load.known.pending)
     load.known.pending.clear()
     load.known.copier.drain()
+    news, orphans = load.of_customers(news)
     load.known.changed_in_place()
-    return _replace(load, news)
+    changed = int(news["is_version"].sum())
+    return Counts(changed=changed, rejects=tuple(orphans)).plus(_replace(load, news))
 
 
 def _is_news(load: Load) -> pl.Expr:

@@ -25,7 +25,7 @@ ACCOUNTS: dict[str, Any] = {
     "currency": pl.String,
 }  # fmt: skip
 # So many references are looked up by themselves; of more, everything that is held is read once.
-_FEW = 20_000
+FEW = 20_000
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Known:
         self.copier = Copier(session)
         # References of accounts that a full file named: the others are absent from it.
         self.named: list[pl.Series] = []
+        # Changed accounts that wait to be written together.
+        self.pending: list[pl.DataFrame] = []
         self._customers: pl.DataFrame | None = None
         self._accounts: pl.DataFrame | None = None
         self._is_stale = False
@@ -70,17 +72,22 @@ class Known:
             self._accounts = self._read(Account, ACCOUNTS)
         return self._accounts
 
-    def held_customers(self, refs: pl.Series) -> pl.DataFrame:
-        """Return customer_ref -> customer_id of those of the references that are held."""
-        if self._customers is None and refs.len() <= _FEW:
-            return self._read(Customer, CUSTOMERS, refs)
+    @property
+    def customers(self) -> pl.DataFrame:
+        """Return customer_ref -> customer_id of every customer."""
         if self._customers is None:
             self._customers = self._read(Customer, CUSTOMERS)
-        return self._customers.join(refs.to_frame(), on="customer_ref", how="semi")
+        return self._customers
+
+    def held_customers(self, refs: pl.Series) -> pl.DataFrame:
+        """Return customer_ref -> customer_id of those of the references that are held."""
+        if self._customers is None and refs.len() <= FEW:
+            return self._read(Customer, CUSTOMERS, refs)
+        return self.customers.join(refs.to_frame(), on="customer_ref", how="semi")
 
     def held_accounts(self, refs: pl.Series) -> pl.DataFrame:
         """Return what is held (columns ACCOUNTS) of those of the references that are held."""
-        if self._accounts is None and refs.len() <= _FEW:
+        if self._accounts is None and refs.len() <= FEW:
             return self._read(Account, ACCOUNTS, refs)
         return self.accounts.join(refs.to_frame(), on="account_ref", how="semi")
 
@@ -111,7 +118,8 @@ class Known:
         pool = self._ids.get(table.name)
         if pool is None or pool.len() < count:
             self.copier.drain()
-            pool = bulk.next_ids(self.session, table, max(count, expected) if count > _FEW else count)
+            wanted = max(count, expected) if count > FEW else count
+            pool = bulk.next_ids(self.session, table, wanted, alone=self.copier.is_alone(table))
         self._ids[table.name] = pool.slice(count)
         return pool.head(count)
 
