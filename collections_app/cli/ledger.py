@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from collections_app.domain.money import Money
+from collections_app.queries import invariants
 from collections_app.queries.charge_offs import due_for_charge_off
 from collections_app.services import casework, ledger, statements
 
@@ -50,6 +52,22 @@ def charge_offs(app: "App", as_of: datetime, limit: int) -> None:
         found = due_for_charge_off(session, as_of=as_of.date(), limit=limit)
     rows = [(a.source, a.account_ref, a.due_on, a.dpd, a.balance) for a in found]
     _table("due for charge-off", ("source", "account", "since", "dpd", "balance"), rows)
+
+
+@group.command("check")
+@click.option("--json", "as_json", is_flag=True, help="print the findings as JSON")
+@click.pass_obj
+def check(app: "App", as_json: bool) -> None:
+    """Ask the tables what must hold of a ledger at any time; exit with 1 if something does not."""
+    with app.database.reading() as session:
+        found = invariants.check(session)
+    if as_json:
+        click.echo(json.dumps([asdict(f) for f in found]))
+    for finding in found if not as_json else ():
+        verdict = "holds" if not finding.count else f"broken {finding.count:,} times, {finding.of} {finding.examples}"
+        click.echo(f"{finding.name:12}{finding.holds}: {verdict}")
+    if any(finding.count for finding in found):
+        raise click.exceptions.Exit(1)
 
 
 @group.command("show")
