@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from collections_app.db import bulk
 from collections_app.db.base import table_of
+from collections_app.db.dates import days_between
 from collections_app.db.tables import Account, AccountStanding, Episode, FeedBatch, Instalment, Payment, QuarantinedRow
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.errors import InvalidInput
@@ -150,21 +151,33 @@ def _import_all(uow: UnitOfWork, delivery: Delivery, files: tuple[ManifestFile |
 def reconcile(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     """Compare what each source that delivered for a day counts as days past due with the derived ledger (§8.0).
 
-    To be called once the ledger stands at that day. Every open account counts of which the source ever told a
-    count: what a delta does not name is as it was. The figures are written on the source's last batch of the day.
+    To be called once the ledger stands at that day. Every open account counts of which the source ever told a count.
+    One that a delta has not named since is as it was: its count has grown by the days that went by. The figures are
+    written on the source's last batch of the day and stand on no other batch of that day.
     """
     uow.actor.require(Permission.FEED_IMPORT)
     batch, account = table_of(FeedBatch), table_of(Account)
-    last = sa.select(sa.func.max(batch.c.id)).where(
-        batch.c.business_date == business_date, batch.c.entity.in_(_ACCOUNT_FILES)
-    )
+    of_day = (batch.c.business_date == business_date, batch.c.entity.in_(_ACCOUNT_FILES))
+    last = sa.select(sa.func.max(batch.c.id)).where(*of_day).group_by(batch.c.source)
     compared = mismatches = 0
-    for row in uow.session.scalars(sa.select(FeedBatch).where(FeedBatch.id.in_(last.group_by(batch.c.source)))):
+    for row in uow.session.scalars(sa.select(FeedBatch).where(FeedBatch.id.in_(last))).all():
+        of_source = (*of_day, batch.c.source == row.source)
+        uow.session.execute(
+            sa.update(batch).where(*of_source, batch.c.id != row.id).values(dpd_compared=0, dpd_mismatches=0)
+        )
+        grown = account.c.dpd_source
+        if row.mode == "delta":
+            first = sa.select(sa.func.min(batch.c.imported_at)).where(*of_source).scalar_subquery()
+            since = days_between(sa.func.date(account.c.valid_from), sa.literal(business_date, sa.Date()))
+            grown = sa.case(
+                (sa.and_(grown > 0, account.c.recorded_at < first, since > 0), grown + since),
+                else_=grown,
+            )
         counted = sa.select(sa.func.count()).where(
             account.c.source == row.source, account.c.dpd_source.is_not(None), account.c.status.in_(OPEN)
         )
         row.dpd_compared = uow.session.scalar(counted) or 0
-        row.dpd_mismatches = uow.session.scalar(counted.where(account.c.dpd != account.c.dpd_source)) or 0
+        row.dpd_mismatches = uow.session.scalar(counted.where(account.c.dpd != grown)) or 0
         compared, mismatches = compared + row.dpd_compared, mismatches + row.dpd_mismatches
     return {"compared": compared, "mismatches": mismatches}
 

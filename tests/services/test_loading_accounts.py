@@ -168,6 +168,26 @@ def test_the_count_of_the_source_is_reconciled_with_ours(units: UnitsOfWork, tmp
         assert reconcile(uow, business_date=DAY) == {"compared": 2, "mismatches": 2}
 
 
+def test_a_count_that_a_delta_does_not_tell_again_grows_by_the_days_since(
+    units: UnitsOfWork, tmp_path: Path, clock: FixedClock
+) -> None:
+    due = DAY - timedelta(days=10)
+    rows = [account(ref, customer="C1", due=due, arrears=5, dpd_source=10) for ref in ("A1", "A2", "A3")]
+    load(units, write_feed(tmp_path, DAY, customers=[customer("C1")], accounts=rows))
+    clock.now += timedelta(days=1)
+    again = [account("A1", customer="C1", due=due, arrears=5, dpd_source=10, balance=9)]  # a day short
+    load(units, write_feed(tmp_path, NEXT, accounts=again), NEXT)
+    with units.begin() as uow:
+        ledger.refresh(uow, business_date=NEXT)
+        assert reconcile(uow, business_date=NEXT) == {"compared": 3, "mismatches": 1}
+    whole = [*again, *rows[1:]]
+    load(units, write_feed(tmp_path, NEXT, mode="full", accounts=[{**row, "x_day": 2} for row in whole]), NEXT)
+    with units.begin() as uow:
+        assert reconcile(uow, business_date=NEXT) == {"compared": 3, "mismatches": 3}
+    batches = [b for b in the(units, FeedBatch, FeedBatch.id) if b.business_date == NEXT]
+    assert [(b.dpd_compared, b.dpd_mismatches) for b in batches if b.entity == "accounts"] == [(0, 0), (3, 3)]
+
+
 def test_with_a_schedule_what_is_told_waits_for_the_ledger(
     book: UnitsOfWork, tmp_path: Path, clock: FixedClock
 ) -> None:
