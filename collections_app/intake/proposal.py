@@ -92,8 +92,20 @@ class _Writer:
             if entity == "contact_points" and (self.found.phones or self.found.emails):
                 body += self._repeat()
         text = "\n".join([*self._head(), "entities:", *body]) + "\n"
+        self._refuse_to_replace(lines)
         undecided = open_choices(yaml.safe_load(text))
         return Proposal(self.found, text, self.version, undecided, lines)
+
+    def _refuse_to_replace(self, lines: dict[str, list[Line]]) -> None:
+        """Refuse when what was decided before is of other entities: writing over it would lose it."""
+        held = set(self.before.get("entities") or {})
+        lost = sorted(held - set(lines) - {"contact_points"})
+        if held and (lost or self.found.entity not in held):
+            raise InvalidInput(
+                f"the file to write to maps {', '.join(sorted(held))}, and this file holds {', '.join(lines)}: "
+                "name another file to write to",
+                code="other_entity",
+            )
 
     def _entities(self) -> list[str]:
         return sorted(self.found.matches, key=list(ENTITIES).index)

@@ -61,8 +61,13 @@ class Findings:
 
     @property
     def unread(self) -> list[str]:
-        """Return the columns of the file that no field is made of."""
-        used = {m.column for found in self.matches.values() for m in found.values()}
+        """Return the columns of the file that no field is made of. One that may make a required field is left open."""
+        used = {
+            match.column
+            for entity, found in self.matches.items()
+            for name, match in found.items()
+            if match.confidence >= LIKELY or ENTITIES[entity].columns[name].required
+        }
         used |= {p.name for p in (*self.phones, *self.emails)}
         return [name for name in self.sample.header if name not in used]
 

@@ -130,6 +130,46 @@ def test_a_second_proposal_keeps_what_was_decided_and_bumps_the_version(tmp_path
     assert "accounts.status" in propose(path, before=decided).open
 
 
+def test_a_mapping_of_other_rows_is_not_written_over(tmp_path: Path) -> None:
+    path, other = tmp_path / "konten.csv", tmp_path / "pmts.csv"
+    LENDERS["konten.csv"](path)
+    decided = answered(propose(path).text)
+    other.write_text(
+        "payment_id,account_id,amount,value_date\n" + "".join(f"P{i},A{i},{i}.50,2026-03-02\n" for i in range(9))
+    )
+    with pytest.raises(InvalidInput, match=r"maps accounts, .*, and this file holds payments: name another"):
+        propose(other, before=decided)
+
+
+def test_a_column_that_only_an_unlikely_guess_would_read_is_listed_as_unread(tmp_path: Path) -> None:
+    path = tmp_path / "phones.csv"
+    path.write_text("cust_no,type,phone,consent\n" + "".join(f"C{i},cell,+1512555{i:04},Y\n" for i in range(30)))
+    data = yaml.safe_load(propose(path).text)
+    read = {spec["column"] for spec in data["entities"]["contact_points"]["fields"].values() if isinstance(spec, dict)}
+    assert sorted(read | set(data["ignored_columns"])) == ["consent", "cust_no", "phone", "type"]
+
+
+def test_enquiries_of_a_chinese_bureau_and_german_customers_are_recognised(tmp_path: Path) -> None:
+    bureau, kunden = tmp_path / "查询记录.csv", tmp_path / "Kunden.csv"
+    bureau.write_text(
+        "查询编号,客户编号,征信机构,查询主键,查询机构,机构类型,查询时间,本机构查询\n"
+        + "".join(
+            f"CX{i},KH{i % 7},百行征信,身份证,机构{i % 4},银行,2026/11/{i % 9 + 1:02} 08:01:02,否\n" for i in range(40)
+        )
+    )
+    fields = yaml.safe_load(propose(bureau).text)["entities"]["enquiries"]["fields"]
+    assert (fields["enquiry_ref"]["column"], fields["customer_ref"]["column"]) == ("查询编号", "客户编号")
+    assert fields["key_type"]["map"] == {"身份证": "id"}
+    assert fields["is_own"]["map"] == {"否": False}
+    kunden.write_text(
+        "Kundennummer;Name;Land;Mobil;E-Mail\n"
+        + "".join(f"{1000 + i};Groß, Jörg;DE;+49 151 {i:07};k{i}@example.de\n" for i in range(40))
+    )
+    data = yaml.safe_load(propose(kunden).text)
+    assert data["entities"]["customers"]["fields"]["customer_ref"] == {"column": "Kundennummer"}
+    assert [row["kind"] for row in data["entities"]["contact_points"]["repeat"]] == ["mobile", "email"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
