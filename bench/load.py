@@ -164,13 +164,21 @@ class Stopwatch:
         return Figures(rows, time.perf_counter() - self._wall, self._used() - self._cpu, peak_mib)
 
 
+def _peak_mib() -> int:
+    """Return the peak resident memory of this process; getrusage would count its parent's at the fork."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) // 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
 def _import(url: str, manifest: Path, day: date) -> None:
     database = Database(url)
     mapping = load_mapping("own_feed")
     with UnitsOfWork(database).begin() as uow:
         watch = Stopwatch(uow.session.connection().connection.dbapi_connection)
         result = import_file(uow, path=manifest, mapping=mapping, business_date=day)
-    done = watch.figures(result.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    done = watch.figures(result.rows, _peak_mib())
     print(json.dumps(asdict(done)))
 
 

@@ -26,11 +26,12 @@ FRAME = pl.DataFrame(
 )
 
 
-def test_what_is_staged_is_read_back_as_it_was(database: Database) -> None:
+@pytest.mark.parametrize("frame", [FRAME, FRAME.drop("share"), FRAME[:1], FRAME[[0, 0]]])
+def test_what_is_staged_is_read_back_as_it_was(database: Database, frame: pl.DataFrame) -> None:
     with database.sessions() as session:
-        staged = bulk.stage(session, "staged_all", FRAME)
-        read = bulk.read(session, sa.select(staged).order_by(staged.c.at.desc().nulls_last()), FRAME.schema)
-        assert_frame_equal(read, FRAME[[1, 0, 2]])
+        staged = bulk.stage(session, "staged_all", frame)
+        read = bulk.read(session, sa.select(staged).order_by(staged.c.at.desc().nulls_last()), frame.schema)
+        assert_frame_equal(read, frame.sort("at", descending=True, nulls_last=True))
 
 
 @pytest.mark.parametrize("text", ["100%", "%s", "it's", "a\\b", ":name", "ß漢"])

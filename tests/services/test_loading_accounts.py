@@ -223,3 +223,13 @@ def test_the_hash_is_the_same_everywhere() -> None:
     frame = pl.DataFrame({"customer_ref": ["C1"], **{c: pl.Series([None], dtype=t) for c, t in TERMS.items()}})
     told = frame.with_columns(pl.lit("Example Bank").alias("creditor"), pl.lit(date(2026, 3, 2)).alias("due_source_on"))
     assert [row_hash(f)[0] for f in (frame, told)] == [-206131004959257371, -1468918187186256231]
+
+
+def test_a_value_may_hold_what_ends_a_row() -> None:
+    empty = {c: pl.Series([None] * 3, dtype=t) for c, t in TERMS.items()}
+    frame = pl.DataFrame({"customer_ref": ["C1", "C2", "C1"], **empty}).with_columns(
+        pl.Series("creditor", ["a\x1eb", 'two\nlines "quoted"', "a b"])
+    )
+    hashes = row_hash(frame)
+    assert hashes.n_unique() == 2
+    assert hashes[1] == row_hash(frame[1:2])[0]
