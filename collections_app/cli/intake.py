@@ -1,7 +1,7 @@
 """``collections intake``: lenders' files in."""
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from collections_app.services import casework, ledger, resubmission
 from collections_app.services.intake import REJECT_LIMIT, import_file, reconcile
 
 if TYPE_CHECKING:
+    from collections_app.db.unit_of_work import UnitOfWork
     from collections_app.wiring import App
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -33,24 +34,38 @@ group.add_command(suggest)
 @click.option("--business-date", required=True, type=_DAY, help="the day that the file speaks for (YYYY-MM-DD)")
 @click.option("--max-rejects", default=REJECT_LIMIT, show_default=True, type=click.FloatRange(0, 1),
               help="share of refused rows above which the whole file is refused")  # fmt: skip
+@click.option("--no-refresh", is_flag=True,
+              help="more files of the day follow: leave days past due and cases to the last one")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 @click.pass_obj
 def import_(
-    app: "App", file: Path, mapping_name: str, business_date: datetime, max_rejects: float, as_json: bool
+    app: "App",
+    file: Path,
+    mapping_name: str,
+    business_date: datetime,
+    max_rejects: float,
+    no_refresh: bool,
+    as_json: bool,
 ) -> None:
     """Import FILE (CSV, CSV.gz, Parquet, or a manifest.json): all of it or, with a reason, nothing."""
     mapping = load_mapping(mapping_name)
     day = business_date.date()
     with app.units.begin() as uow:
         result = import_file(uow, path=file, mapping=mapping, business_date=day, reject_limit=max_rejects)
-        ledger.refresh(uow, business_date=day)
-        reconcile(uow, business_date=day)
-        casework.refresh(uow, business_date=day)
+        if not no_refresh:
+            _bring_up(uow, day)
     if as_json:
         click.echo(json.dumps(result.as_dict()))
         return
     for name, value in result.as_dict().items():
         click.echo(f"{name.replace('_', ' '):20}{value:>12,}")
+
+
+def _bring_up(uow: "UnitOfWork", day: date) -> None:
+    """Derive what the files of a day changed, compare with what their sources count, open and close cases."""
+    ledger.refresh(uow, business_date=day)
+    reconcile(uow, business_date=day)
+    casework.refresh(uow, business_date=day)
 
 
 @group.command("mappings")
@@ -113,6 +128,8 @@ def rejects(
         click.echo(f"{count} rows written to {out}; correct them and hand them in: collections intake resubmit")
         return
     with app.database.reading() as session:
+        if batch_id is not None:
+            get_batch(session, batch_id)
         rows = list_quarantined(session, source=source, batch_id=batch_id, resolved=resolved, limit=limit)
     if as_json:
         click.echo(json.dumps([r.as_dict() for r in rows], default=str))
@@ -137,6 +154,7 @@ def resubmit(app: "App", batch_id: int, file: Path, mapping_name: str, as_json: 
     mapping = load_mapping(mapping_name)
     with app.units.begin() as uow:
         result = resubmission.resubmit(uow, batch_id=batch_id, path=file, mapping=mapping)
+        _bring_up(uow, get_batch(uow.session, batch_id).business_date)
     if as_json:
         click.echo(json.dumps(result.as_dict()))
         return

@@ -165,7 +165,7 @@ def reconcile(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
         uow.session.execute(
             sa.update(batch).where(*of_source, batch.c.id != row.id).values(dpd_compared=0, dpd_mismatches=0)
         )
-        grown = account.c.dpd_source
+        grown: sa.ColumnElement[int] = account.c.dpd_source
         if row.mode == "delta":
             first = sa.select(sa.func.min(batch.c.imported_at)).where(*of_source).scalar_subquery()
             since = days_between(sa.func.date(account.c.valid_from), sa.literal(business_date, sa.Date()))

@@ -12,7 +12,7 @@ from collections_app.db.tables import Account, Episode, FeedBatch, Payment
 from collections_app.domain.errors import InvalidInput, NotFound
 from collections_app.ledger import frames
 from collections_app.ledger.engine import derive
-from collections_app.queries.as_of import standing_spans
+from collections_app.queries.as_of import edges, standing_spans
 from collections_app.queries.episode_history import is_counted
 from collections_app.services.derivation import facts
 
@@ -48,6 +48,7 @@ def state(
     task = pl.DataFrame({"account_id": [account.id], "from_on": [facts.EVER]}, schema=facts.TASKS)
     waiting = bulk.stage(session, "staged_task", task)
     chunk = facts.read_chunk(session, waiting, as_of=as_of)
+    spans = standing_spans(session, waiting, until=as_of)
     payments = chunk.payments if known_at is None else _known(session, chunk.payments, account.id, known_at)
     book = chunk.book
     derived = derive(frames.Book(book.accounts, book.instalments, payments, book.pauses), as_of=as_of)
@@ -63,8 +64,8 @@ def state(
         lines=derived.allocations.join(refs.select("payment_id", "payment_ref", "value_on"), on="payment_id").sort(
             "value_on", "payment_ref", "line"
         ),
-        episodes=_episodes(session, account.id, as_of),
-        standings=standing_spans(session, waiting, until=as_of, known_at=known_at),
+        episodes=_episodes(session, account.id, as_of, spans),
+        standings=spans if known_at is None else standing_spans(session, waiting, until=as_of, known_at=known_at),
     )
 
 
@@ -88,14 +89,26 @@ def _known(session: Session, payments: pl.DataFrame, account_id: int, known_at: 
     return payments.filter(pl.col("payment_id").is_in(list(session.scalars(arrived))))
 
 
-def _episodes(session: Session, account_id: int, as_of: date) -> pl.DataFrame:
-    schema = {"entry_on": pl.Date, "entry_dpd": pl.Int64, "max_dpd": pl.Int64, "ended_on": pl.Date,
-              "end_reason": pl.String}  # fmt: skip
-    columns = (
-        sa.cast(Episode.end_reason, sa.String(32)).label("end_reason") if c == "end_reason" else getattr(Episode, c)
-        for c in schema
+def _episodes(session: Session, account_id: int, as_of: date, spans: pl.DataFrame) -> pl.DataFrame:
+    """Return the account's episodes as they stood on the day: an end or a worse day that came later is not told."""
+    schema = {"entry_on": pl.Date, "entry_dpd": pl.Int64, "ended_on": pl.Date, "end_reason": pl.String}
+    ended = Episode.ended_on <= as_of
+    statement = sa.select(
+        Episode.entry_on,
+        Episode.entry_dpd,
+        sa.case((ended, Episode.ended_on)).label("ended_on"),
+        sa.case((ended, sa.cast(Episode.end_reason, sa.String(32)))).label("end_reason"),
+    ).where(Episode.account_id == account_id, Episode.entry_on <= as_of, is_counted(as_of))
+    found = bulk.read(session, statement, schema).sort("entry_on")
+    worst = (
+        edges(spans, until=as_of)
+        .join(found.select("entry_on", "ended_on"), how="cross")
+        .filter(
+            pl.col("business_date") >= pl.col("entry_on"),
+            pl.col("ended_on").is_null() | (pl.col("business_date") < pl.col("ended_on")),
+        )
+        .group_by("entry_on")
+        .agg(max_dpd=pl.col("dpd").max())
     )
-    statement = sa.select(*columns).where(
-        Episode.account_id == account_id, Episode.entry_on <= as_of, is_counted(as_of)
-    )
-    return bulk.read(session, statement, schema).sort("entry_on")
+    columns = ("entry_on", "entry_dpd", "max_dpd", "ended_on", "end_reason")
+    return found.join(worst, on="entry_on", how="left").select(columns).sort("entry_on")

@@ -44,6 +44,12 @@ def test_show_lays_an_account_open_as_of_a_day(app: App) -> None:
     assert "allocations: none" in later
 
 
+def test_an_episode_is_shown_as_it_stood_on_the_day(app: App) -> None:
+    ask(app, "refresh", "--business-date", "2026-07-01")
+    said = ask(app, "show", "L1", "--as-of", "2026-05-12").output
+    assert ["2026-03-02", "1", "72", "-", "-"] in [line.split() for line in said.splitlines()]
+
+
 def test_show_tells_what_was_believed_before_the_reversal_was_known(app: App) -> None:
     ask(app, "refresh", "--business-date", "2026-05-12")
     believed = ask(app, "show", "L1", "--as-of", "2026-05-12", "--known-at", "2026-03-20T00:00:00+0000").output
