@@ -128,9 +128,16 @@ def as_json(report: Report) -> str:
 
 
 def as_csv(report: Report) -> str:
-    """Write the rows as CSV (RFC 4180) under the columns' names; an unknown rate is an empty field."""
+    """Write the rows as CSV (RFC 4180) under the columns' names; an unknown rate is an empty field.
+
+    A text that a spreadsheet would take for a formula (the lenders' names are theirs) begins with an apostrophe.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(column.name for column in report.columns)
-    writer.writerows(report.rows)
+    writer.writerows([_no_formula(value) for value in row] for row in report.rows)
     return text.getvalue()
+
+
+def _no_formula(value: Value) -> Value:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -93,6 +93,11 @@ def test_unknown_names_and_naive_instants_are_refused_in_one_sentence(database: 
     with database.reading() as session:
         with pytest.raises(NotFound, match="there is no report 'rolls'; known are roll-rates, net-flow"):
             run(session, "rolls", Scope(AS_OF))
+        for day in (date.min, date.max):
+            with pytest.raises(InvalidInput, match="is not a day between"):
+                run(session, "cure-rate", Scope(day))
+        with pytest.raises(InvalidInput, match="there is no source"):
+            run(session, "roll-rates", Scope(AS_OF, source="x\0y"))
         naive = Scope(AS_OF, known_at=datetime(2026, 3, 1))
         with pytest.raises(InvalidInput, match="needs a time zone"):
             run(session, "roll-rates", naive)
@@ -106,3 +111,12 @@ def test_an_unknown_rate_is_empty_in_csv_and_null_in_json(batches: Database, uni
     (row,) = csv.DictReader(io.StringIO(as_csv(report)))
     assert (row["cohort"], row["disbursed_minor"], row["current"]) == ("2026-03", "1000", "")
     assert json.loads(as_json(report))["rows"][0]["current"] is None
+
+
+def test_a_lenders_word_is_no_formula_in_a_spreadsheet(units: UnitsOfWork) -> None:
+    with units.begin() as uow:
+        uow.session.add(_batch(2, "=cmd|' /C calc'!A0"))
+    with units.database.reading() as session:
+        report = run(session, "quarantine", Scope(AS_OF))
+    assert {row["source"] for row in csv.DictReader(io.StringIO(as_csv(report)))} == {"'=cmd|' /C calc'!A0"}
+    assert {row["source"] for row in json.loads(as_json(report))["rows"]} == {"=cmd|' /C calc'!A0"}
