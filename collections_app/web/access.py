@@ -18,6 +18,8 @@ csrf = CSRFProtect()
 _MARK = "access_rule"
 PUBLIC = "public"
 SIGNED_IN = "signed in"
+# Numbers of rows: what 64 bits hold for certain.
+_DIGITS = 18
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login ships no types
@@ -82,6 +84,7 @@ def install(app: Flask) -> None:
 
     public(app.view_functions["static"])
     app.before_request(_guard)
+    app.before_request(_keepable)
 
 
 def _guard() -> Response | None:
@@ -98,6 +101,16 @@ def _guard() -> Response | None:
         abort(403)
     session.permanent = True  # idle time-out: every request renews it
     return None
+
+
+def _keepable() -> None:
+    """Refuse what no database can be asked for: numbers beyond 64 bits, text with a zero character."""
+    if any(isinstance(value, int) and value >= 10**_DIGITS for value in (request.view_args or {}).values()):
+        abort(404)
+    for name, text in (pair for given in (request.args, request.form) for pair in given.items(multi=True)):
+        is_number = name.endswith("_id") or name in ("attempt", "after")
+        if "\0" in text or (is_number and text.isdecimal() and len(text) > _DIGITS):
+            abort(400)
 
 
 def _view() -> Callable[..., Any] | None:

@@ -167,6 +167,16 @@ def test_a_form_without_its_token_is_refused(app: Flask, log_in: LogIn) -> None:
     assert "open for too long" in answer.text
 
 
+def test_what_no_database_can_be_asked_for_is_refused_before_it_is_asked(log_in: LogIn, scene: Scene) -> None:
+    mara, beyond = log_in("mara"), "9" * 20
+    assert mara.get(f"/cases/{beyond}").status_code == 404
+    assert mara.post(f"/cases/{beyond}/notes", data={"text": "x"}).status_code == 404
+    assert mara.post(f"/cases/{scene.top_case}/calls", data={"point_id": beyond}).status_code == 400
+    assert mara.post(f"/cases/{scene.top_case}/notes", data={"text": "a\0b"}).status_code == 400
+    assert mara.get("/worklist?queue=%00").status_code == 400
+    assert mara.post("/search", data={"q": beyond}).status_code == 200  # a reference may be long
+
+
 def test_every_answer_carries_the_policy_that_forbids_foreign_code(log_in: LogIn) -> None:
     for url in ("/", "/worklist", "/nothing-here"):
         headers = log_in("mara").get(url).headers
