@@ -85,7 +85,7 @@ def show(app: "App", account_ref: str, source: str | None, as_of: datetime, know
         )
     money = _Amounts(told.account.currency)
     account, on = told.account, as_of.date()
-    click.echo(f"account {account.account_ref} of {account.source}, {account.status}, as of {on}")
+    click.echo(f"account {account.account_ref} of {account.source}, {told.status}, as of {on}")
     if told.figures:
         f = told.figures
         click.echo(f"dpd {f['dpd']}, arrears {money(f['arrears_amount'])}, oldest unpaid {f['oldest_unpaid_due_on']}")

@@ -153,9 +153,12 @@ def reconcile(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
 
     To be called once the ledger stands at that day. Every open account counts of which the source ever told a count.
     One that a delta has not named since is as it was: its count has grown by the days that went by. The figures are
-    written on the source's last batch of the day and stand on no other batch of that day.
+    written on the source's last batch of the day and stand on no other batch of that day. A file that came late is
+    not compared: the ledger stands at a later day than it counts for.
     """
     uow.actor.require(Permission.FEED_IMPORT)
+    if (ledger.stands_at(uow.session) or business_date) > business_date:
+        return {"compared": 0, "mismatches": 0}
     batch, account = table_of(FeedBatch), table_of(Account)
     of_day = (batch.c.business_date == business_date, batch.c.entity.in_(_ACCOUNT_FILES))
     last = sa.select(sa.func.max(batch.c.id)).where(*of_day).group_by(batch.c.source)

@@ -21,13 +21,15 @@ from collections_app.services.derivation import facts
 class Statement:
     """An account as of a day.
 
-    figures: DERIVED_ACCOUNTS by name (empty if its source keeps the account). instalments: seq, kind, due_on, due,
-    paid_amount, closed_on. payments: ref, kind, value_on, amount, effective_amount, unapplied_amount.
-    lines: ref, line, instalment_seq, component, amount, rule. episodes: entry_on, entry_dpd, max_dpd, ended_on,
-    end_reason. standings: the columns of queries.as_of.SPANS. Amounts are minor units of ``account.currency``.
+    status: as told for the day. figures: DERIVED_ACCOUNTS by name (empty if its source keeps the account).
+    instalments: seq, kind, due_on, due, paid_amount, closed_on. payments: ref, kind, value_on, amount,
+    effective_amount, unapplied_amount. lines: ref, line, instalment_seq, component, amount, rule. episodes: entry_on,
+    entry_dpd, max_dpd, ended_on, end_reason. standings: the columns of queries.as_of.SPANS. Amounts are minor units
+    of ``account.currency``.
     """
 
     account: Account
+    status: str
     figures: dict[str, object]
     instalments: pl.DataFrame
     payments: pl.DataFrame
@@ -56,6 +58,7 @@ def state(
     refs = payments.select("payment_id", "payment_ref", "kind", "value_on", "amount")
     return Statement(
         account=account,
+        status=book.accounts["status"][0] if book.accounts.height else account.status,
         figures=derived.accounts.row(0, named=True) if derived.accounts.height else {},
         instalments=chunk.instalments.select("schedule_version", "seq", "kind", "due_on", due.alias("due"))
         .join(derived.instalments, on=["schedule_version", "seq"])

@@ -69,6 +69,26 @@ def test_files_of_one_day_make_no_cases_before_the_last_is_in_and_corrected_rows
     assert (cases(app), arrears(app)) == ([date(2026, 3, 3)], 0)
 
 
+def test_what_is_told_later_leaves_the_days_before_as_they_were(app: App, tmp_path: Path) -> None:
+    for entity in ("customers", "accounts", "instalments"):
+        ask(app, "import", str(tmp_path / f"{entity}_delta_001.csv"), *DAY)
+    closed = tmp_path / "accounts_delta_002.csv"
+    closed.write_text(FILES["accounts"].replace("3000,active", "0,closed"), encoding="utf-8")
+    assert ask(app, "import", str(closed), *DAY[:3], "2026-03-05").exit_code == 0
+    shown = [
+        CliRunner().invoke(cli, ["ledger", "show", "L1", "--as-of", day], obj=app).output.splitlines()[:2]
+        for day in ("2026-03-04", "2026-03-05")
+    ]
+    assert shown[0] == [
+        "account L1 of own_feed, active, as of 2026-03-04",
+        "dpd 31, arrears 30.00 USD, oldest unpaid 2026-02-01",
+    ]
+    assert shown[1] == [
+        "account L1 of own_feed, closed, as of 2026-03-05",
+        "dpd 0, arrears 0.00 USD, oldest unpaid None",
+    ]
+
+
 def test_a_batch_that_is_not_there_is_no_batch_without_refused_rows(app: App) -> None:
     result = ask(app, "rejects", "--batch", "99")
     assert (result.exit_code, result.output) == (1, "error: there is no batch 99\n")

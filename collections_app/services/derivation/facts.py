@@ -87,6 +87,8 @@ def read_chunk(session: Session, waiting: sa.Table, *, as_of: date) -> Chunk:
     staged = bulk.stage(session, "staged_chunk", accounts.select("account_id", "standings_from"), index=("account_id",))
     told = _told_terms(session, staged, as_of=as_of)
     terms = told.filter(pl.col("from_on") <= as_of)
+    if terms.height < told.height:  # what was told of later days is not there yet
+        accounts = _status_then(accounts, terms)
     ahead = payments.filter(pl.col("value_on") > as_of).select("account_id", from_on="value_on")
     return Chunk(
         accounts=accounts.join(_status_since(terms), on="account_id", how="left"),
@@ -190,6 +192,13 @@ def _told_terms(session: Session, staged: sa.Table, *, as_of: date) -> pl.DataFr
     is_first = (pl.col("account_id") != pl.col("account_id").shift(1)).fill_null(value=True)
     at_latest = pl.when(is_first).then(pl.min_horizontal("from_on", pl.lit(as_of))).otherwise("from_on")
     return words.with_columns(from_on=at_latest).select(*TERMS)
+
+
+def _status_then(accounts: pl.DataFrame, terms: pl.DataFrame) -> pl.DataFrame:
+    """Put the status that the terms end with in the place of the present one."""
+    then = terms.unique("account_id", keep="last", maintain_order=True).select("account_id", then="status")
+    joined = accounts.join(then, on="account_id", how="left", maintain_order="left")
+    return joined.with_columns(status=pl.coalesce("then", "status")).drop("then")
 
 
 def _status_since(terms: pl.DataFrame) -> pl.DataFrame:
