@@ -78,7 +78,9 @@ class Copier:
         if not said:
             self.drain()
             connection = bulk.driver(self._session)
-            free = (c for c in frame.iter_columns() if table.c[c.name].server_default is None and c.n_unique() == 1)
+            # A number that the database draws by itself has a default that the metadata does not tell.
+            own = {c.name for c in table.c if c.server_default is not None or c.primary_key}
+            free = (c for c in frame.iter_columns() if c.name not in own and c.n_unique() == 1)
             said.update({c.name: c[0] for c in free if c[0] is not None and not c.dtype.is_float()})
             for column, value in said.items():
                 change = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}")

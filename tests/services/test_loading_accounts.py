@@ -18,6 +18,7 @@ from collections_app.services import ledger
 from collections_app.services.intake import ImportResult, import_file, reconcile
 from collections_app.services.loading.terms import TERMS, row_hash
 from tests.conftest import FixedClock
+from tests.factories import make_account
 from tests.feeds import account, customer, payment, write_feed
 
 DAY = date(2026, 3, 2)
@@ -166,6 +167,14 @@ def test_the_count_of_the_source_is_reconciled_with_ours(units: UnitsOfWork, tmp
     with units.begin() as uow:
         ledger.refresh(uow, business_date=DAY)
         assert reconcile(uow, business_date=DAY) == {"compared": 2, "mismatches": 2}
+
+
+def test_a_first_load_of_one_account_leaves_the_next_one_its_number(units: UnitsOfWork, tmp_path: Path) -> None:
+    only = account("A1", customer="C1", due=DAY - timedelta(days=10), arrears=5)
+    load(units, write_feed(tmp_path, DAY, customers=[customer("C1")], accounts=[only]))
+    with units.begin() as uow:
+        first, second = uow.session.scalars(sa.select(Account.id)).one(), make_account(uow.session).id
+    assert second > first
 
 
 def test_a_count_that_a_delta_does_not_tell_again_grows_by_the_days_since(
