@@ -2,7 +2,7 @@
 
 import os
 import socket
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from collections_app.config import Settings
 from collections_app.db import migrate
 from collections_app.db.session import Database
 from collections_app.db.unit_of_work import Clock, UnitsOfWork, clock_from
-from collections_app.domain.errors import NotConfigured
+from collections_app.domain.errors import InvalidInput, NotConfigured
 from collections_app.gateways.blobs import BlobStore
 from collections_app.gateways.sms import SmsGateway, StatusReport
 from collections_app.gateways.sms_console import ConsoleSmsGateway
@@ -73,6 +73,15 @@ class App:
     def business_date(self) -> date:
         """The clock's date in DAY_ZONE."""
         return self.units.clock().astimezone(ZoneInfo(self.settings.day_zone)).date()
+
+    def begun(self, day: date) -> date:
+        """Return a business day that has begun somewhere on earth; raise InvalidInput for a later one.
+
+        The ledger never goes back: a slip of the keyboard would age every account for good.
+        """
+        if day > self.business_date + timedelta(days=1):
+            raise InvalidInput(f"{day} lies in the future; today is {self.business_date}")
+        return day
 
     @cached_property
     def packs(self) -> PackLibrary:

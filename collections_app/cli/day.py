@@ -26,7 +26,7 @@ def group() -> None:
 @click.pass_obj
 def run(app: "App", business_date: datetime, manifests: tuple[Path, ...], as_json: bool) -> None:
     """Run the steps of a day that are not done yet, in order. Running it twice changes nothing."""
-    day = app.day(business_date.date(), manifests or None)
+    day = app.day(app.begun(business_date.date()), manifests or None)
     result = run_day(app.units, day, progress=lambda step: click.echo(f"{step} ...", err=True))
     if as_json:
         click.echo(json.dumps(result))

@@ -47,9 +47,9 @@ def import_(
     no_refresh: bool,
     as_json: bool,
 ) -> None:
-    """Import FILE (CSV, CSV.gz, Parquet, or a manifest.json): all of it or, with a reason, nothing."""
+    """Import FILE (CSV, CSV.gz, Parquet, or a manifest, .json): all of it or, with a reason, nothing."""
     mapping = load_mapping(mapping_name)
-    day = business_date.date()
+    day = app.begun(business_date.date())
     with app.units.begin() as uow:
         result = import_file(uow, path=file, mapping=mapping, business_date=day, reject_limit=max_rejects)
         if not no_refresh:

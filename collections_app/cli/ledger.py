@@ -31,7 +31,7 @@ def group() -> None:
 @click.pass_obj
 def refresh(app: "App", business_date: datetime, full: bool, as_json: bool) -> None:
     """Derive what changed, let a day pass for the rest, open and close cases. Twice is once; a kill is resumed."""
-    day = business_date.date()
+    day = app.begun(business_date.date())
     result = ledger.refresh_book(app.units, business_date=day, full=full)
     with app.units.begin() as uow:
         result |= {f"cases_{name}": n for name, n in casework.refresh(uow, business_date=day).items()}

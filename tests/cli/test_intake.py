@@ -1,6 +1,6 @@
 """``collections intake``: files one by one without cases of half a day, and corrected rows reach the ledger."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -69,11 +69,12 @@ def test_files_of_one_day_make_no_cases_before_the_last_is_in_and_corrected_rows
     assert (cases(app), arrears(app)) == ([date(2026, 3, 3)], 0)
 
 
-def test_what_is_told_later_leaves_the_days_before_as_they_were(app: App, tmp_path: Path) -> None:
+def test_what_is_told_later_leaves_the_days_before_as_they_were(app: App, tmp_path: Path, clock: FixedClock) -> None:
     for entity in ("customers", "accounts", "instalments"):
         ask(app, "import", str(tmp_path / f"{entity}_delta_001.csv"), *DAY)
     closed = tmp_path / "accounts_delta_002.csv"
     closed.write_text(FILES["accounts"].replace("3000,active", "0,closed"), encoding="utf-8")
+    clock.now += timedelta(days=3)
     assert ask(app, "import", str(closed), *DAY[:3], "2026-03-05").exit_code == 0
     shown = [
         CliRunner().invoke(cli, ["ledger", "show", "L1", "--as-of", day], obj=app).output.splitlines()[:2]
@@ -87,6 +88,12 @@ def test_what_is_told_later_leaves_the_days_before_as_they_were(app: App, tmp_pa
         "account L1 of own_feed, closed, as of 2026-03-05",
         "dpd 0, arrears 0.00 USD, oldest unpaid None",
     ]
+
+
+def test_a_manifest_may_have_any_name(app: App, tmp_path: Path) -> None:
+    odd = tmp_path / "delivery_0303.json"
+    odd.write_text("{}", encoding="utf-8")
+    assert "schema_version" in ask(app, "import", str(odd), *DAY).output
 
 
 def test_a_batch_that_is_not_there_is_no_batch_without_refused_rows(app: App) -> None:

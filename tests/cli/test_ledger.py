@@ -44,7 +44,14 @@ def test_show_lays_an_account_open_as_of_a_day(app: App) -> None:
     assert "allocations: none" in later
 
 
-def test_an_episode_is_shown_as_it_stood_on_the_day(app: App) -> None:
+def test_the_ledger_is_not_brought_to_a_day_that_has_not_begun(app: App) -> None:
+    refused = ask(app, "refresh", "--business-date", "2062-05-12")
+    assert (refused.exit_code, refused.output) == (1, "error: 2062-05-12 lies in the future; today is 2026-05-11\n")
+    assert ask(app, "refresh", "--business-date", "2026-05-12").exit_code == 0  # it has, further east
+
+
+def test_an_episode_is_shown_as_it_stood_on_the_day(app: App, clock: FixedClock) -> None:
+    clock.now += timedelta(days=60)
     ask(app, "refresh", "--business-date", "2026-07-01")
     said = ask(app, "show", "L1", "--as-of", "2026-05-12").output
     assert ["2026-03-02", "1", "72", "-", "-"] in [line.split() for line in said.splitlines()]
@@ -63,7 +70,8 @@ def test_refresh_tells_what_it_did_and_does_it_once(app: App) -> None:
     assert {name: n for name, n in again.items() if n} == {"derived": 1}
 
 
-def test_accounts_due_for_charge_off_are_listed(app: App) -> None:
+def test_accounts_due_for_charge_off_are_listed(app: App, clock: FixedClock) -> None:
+    clock.now += timedelta(days=60)
     ask(app, "refresh", "--business-date", "2026-07-01")
     said = ask(app, "charge-offs", "--as-of", "2026-07-01").output
     assert ["test", "L1", "2026-06-29", "122", "2,000.00", "USD"] in [line.split() for line in said.splitlines()]
