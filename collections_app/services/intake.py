@@ -107,14 +107,14 @@ class Delivery:
 def import_file(
     uow: UnitOfWork, *, path: Path, mapping: Mapping, business_date: date, reject_limit: float = REJECT_LIMIT
 ) -> ImportResult:
-    """Import a data file or a manifest.json for a business date. Raise InvalidInput and load nothing on refusal.
+    """Import a data file or a manifest (.json) for a business date. Raise InvalidInput and load nothing on refusal.
 
     All files of a manifest are one transaction, the caller's: killed at any moment it leaves nothing, and the same
     call again does the whole. What was imported already (by digest) is skipped. Imports of one source queue.
     """
     uow.actor.require(Permission.FEED_IMPORT)
     started = time.perf_counter()
-    if path.name.endswith("manifest.json"):
+    if path.suffix == ".json":
         manifest = read_manifest(path, business_date)
         delivery = Delivery(manifest.source or mapping.source, mapping, business_date, reject_limit)
         result = _import_all(uow, delivery, manifest.files)

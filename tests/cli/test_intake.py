@@ -93,7 +93,7 @@ def test_what_is_told_later_leaves_the_days_before_as_they_were(app: App, tmp_pa
 def test_a_manifest_may_have_any_name(app: App, tmp_path: Path) -> None:
     odd = tmp_path / "delivery_0303.json"
     odd.write_text("{}", encoding="utf-8")
-    assert "schema_version" in ask(app, "import", str(odd), *DAY).output
+    assert "not a feed manifest: business_date is missing" in ask(app, "import", str(odd), *DAY).output
 
 
 def test_a_batch_that_is_not_there_is_no_batch_without_refused_rows(app: App) -> None:
