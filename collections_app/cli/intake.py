@@ -52,20 +52,20 @@ def import_(
     day = app.begun(business_date.date())
     with app.units.begin() as uow:
         result = import_file(uow, path=file, mapping=mapping, business_date=day, reject_limit=max_rejects)
-        if not no_refresh:
-            _bring_up(uow, day)
+        told = result.as_dict() | ({} if no_refresh else _bring_up(uow, day))
     if as_json:
-        click.echo(json.dumps(result.as_dict()))
+        click.echo(json.dumps(told))
         return
-    for name, value in result.as_dict().items():
+    for name, value in told.items():
         click.echo(f"{name.replace('_', ' '):20}{value:>12,}")
 
 
-def _bring_up(uow: "UnitOfWork", day: date) -> None:
-    """Derive what the files of a day changed, compare with what their sources count, open and close cases."""
+def _bring_up(uow: "UnitOfWork", day: date) -> dict[str, int]:
+    """Derive what the files of a day changed, open and close cases; return how days past due compare."""
     ledger.refresh(uow, business_date=day)
-    reconcile(uow, business_date=day)
+    compared = reconcile(uow, business_date=day)
     casework.refresh(uow, business_date=day)
+    return {f"dpd_{name}": count for name, count in compared.items()}
 
 
 @group.command("mappings")

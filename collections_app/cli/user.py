@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections_app.wiring import App
 
 # Whoever may run this command on the machine may reach the database as well.
-_OPERATOR = Actor(id=None, name="command line", role=Role.ADMIN)
+OPERATOR = Actor(id=None, name="command line", role=Role.ADMIN)
 _ROLES = click.Choice([role.value for role in Role if role is not Role.SYSTEM])
 
 
@@ -32,7 +32,7 @@ def group() -> None:
 @click.pass_obj
 def create(app: "App", username: str, display_name: str, role: str, agent_id: int | None, password: str) -> None:
     """Create a login."""
-    with app.units.begin(_OPERATOR) as uow:
+    with app.units.begin(OPERATOR) as uow:
         user = users.create_user(
             uow,
             username=username,
@@ -51,7 +51,7 @@ def create(app: "App", username: str, display_name: str, role: str, agent_id: in
 @click.pass_obj
 def password(app: "App", username: str, password: str) -> None:
     """Give a person a new password."""
-    with app.units.begin(_OPERATOR) as uow:
+    with app.units.begin(OPERATOR) as uow:
         users.set_password(uow, username=username, password=password)
     click.echo("the new password holds from now on")
 
@@ -61,7 +61,7 @@ def password(app: "App", username: str, password: str) -> None:
 @click.pass_obj
 def close(app: "App", username: str) -> None:
     """Close a login; a session that is open ends with its next page."""
-    with app.units.begin(_OPERATOR) as uow:
+    with app.units.begin(OPERATOR) as uow:
         users.close_user(uow, username=username)
     click.echo(f"{username} can no longer log in")
 

@@ -43,3 +43,22 @@ def find_active_user(session: Session, user_id: int) -> UserRow | None:
 def list_users(session: Session) -> list[UserRow]:
     """Return everybody with a login, by role and name."""
     return [UserRow(*row) for row in session.execute(_select().order_by(User.role, User.display_name))]
+
+
+@dataclass(frozen=True)
+class AgentRow:
+    """A person who collects."""
+
+    agent_id: int
+    name: str
+    team: str
+    skills: list[str]
+    languages: list[str]
+    capacity_cases: int
+    is_active: bool
+
+
+def list_agents(session: Session) -> list[AgentRow]:
+    """Return the agents by team and name."""
+    columns = (Agent.id, Agent.name, Agent.team, Agent.skills, Agent.languages, Agent.capacity_cases, Agent.is_active)
+    return [AgentRow(*row) for row in session.execute(sa.select(*columns).order_by(Agent.team, Agent.name))]

@@ -32,7 +32,7 @@ def create_user(
     if role is Role.SYSTEM:
         raise InvalidInput("the system itself does not log in; choose another role")
     if (role is Role.AGENT) != (agent_id is not None):
-        raise InvalidInput("an agent's login needs agent_id, and only an agent's may have one")
+        raise InvalidInput("an agent's login names its agent, and no other may; collections agent list shows numbers")
     if agent_id is not None and uow.session.get(Agent, agent_id) is None:
         raise NotFound("there is no such agent")
     if uow.session.scalar(sa.select(sa.exists().where(User.username == username))):
