@@ -167,6 +167,16 @@ def test_a_version_left_out_is_the_first_one_also_where_a_row_is_repeated(book: 
     assert [i.principal_due_amount for i in the(book, Instalment)] == [700]
 
 
+def test_the_version_before_holds_again_when_the_newest_is_taken_back_whole(book: UnitsOfWork, tmp_path: Path) -> None:
+    load(book, tmp_path, instalments=[instalment("A1", 1, DAY, 700)])
+    newest = [instalment("A1", seq, DAY, 9, schedule_version=2) for seq in (1, 2)]
+    load(book, tmp_path, instalments=newest)
+    load(book, tmp_path, instalments=[{**newest[0], "op": "delete"}])
+    assert the(book, Account, Account.account_ref)[0].schedule_version == 2
+    load(book, tmp_path, instalments=[{**row, "op": "delete", "x_n": 1} for row in newest])
+    assert the(book, Account, Account.account_ref)[0].schedule_version == 1
+
+
 def test_an_instalment_can_be_taken_back(book: UnitsOfWork, tmp_path: Path) -> None:
     load(book, tmp_path, instalments=[instalment("A1", n, DAY, 100) for n in (1, 2)])
     load(book, tmp_path, instalments=[{**instalment("A1", 2, DAY, 100), "op": "delete"}])

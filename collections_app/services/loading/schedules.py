@@ -153,7 +153,38 @@ def _take_back(load: Load, back: pl.DataFrame) -> pl.DataFrame:
         _TOUCHED,
     )
     load.session.execute(sa.delete(rows).where(sa.exists().where(here)))
-    return found
+    return pl.concat([found, _fall_back(load, found)])
+
+
+def _fall_back(load: Load, gone: pl.DataFrame) -> pl.DataFrame:
+    """Let the lender's latest remaining version hold where the one in force was taken back whole: an account without
+    any row would stand as if nothing were owed. Returns from when these accounts change."""
+    account, rows = table_of(Account), table_of(Instalment)
+    held = rows.alias("held")
+    staged = bulk.stage(load.session, "staged_gone", gone.select("account_id").unique(), index=("account_id",))
+    in_force = sa.exists().where(
+        held.c.account_id == account.c.id, held.c.schedule_version == account.c.schedule_version
+    )
+    statement = (
+        sa.select(
+            rows.c.account_id, sa.func.max(rows.c.schedule_version).label("version"),
+            sa.func.min(rows.c.due_on).label("from_on"),
+        )
+        .join(staged, staged.c.account_id == rows.c.account_id)
+        .join(account, account.c.id == rows.c.account_id)
+        .where(rows.c.schedule_version < OWN_VERSIONS_FROM, ~in_force)
+        .group_by(rows.c.account_id)
+    )  # fmt: skip
+    left = bulk.read(load.session, statement, {"account_id": pl.Int64, "version": pl.Int64, "from_on": pl.Date})
+    if not left.is_empty():
+        back = bulk.stage(load.session, "staged_left", left, index=("account_id",))
+        load.session.execute(
+            sa.update(account)
+            .where(account.c.id == back.c.account_id)
+            .values(schedule_version=back.c.version, schedule_since_on=load.business_date)
+        )
+        load.known.changed_in_place()
+    return left.select(*_TOUCHED)
 
 
 def _put_in_force(load: Load, fresh: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
