@@ -129,7 +129,7 @@ def _derive_next(uow: UnitOfWork, *, as_of: date, after: int, counts: Counter[st
         counts["standings"] += restate(session, chunk, derived.standings, now=uow.now)
         counts["instalments"] += figures.write_instalments(session, chunk, derived.instalments)
         counts["payments"] += figures.write_payments(session, chunk, derived.payments, derived.allocations)
-        counts.update(episodes.reconcile(session, chunk, derived.episodes, as_of=as_of))
+        counts.update(episodes.reconcile(session, chunk, derived, as_of=as_of))
         figures.write_accounts(session, chunk, derived.accounts, as_of=as_of)
     task = table_of(LedgerTask)
     session.execute(sa.delete(task).where(task.c.account_id.in_(sa.select(waiting.c.account_id))))

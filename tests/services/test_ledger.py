@@ -18,6 +18,7 @@ from collections_app.db.tables import (
 )
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.intake.mapping import load_mapping
+from collections_app.queries import invariants
 from collections_app.queries.as_of import standings_as_of
 from collections_app.services import ledger
 from collections_app.services.intake import import_file
@@ -179,6 +180,33 @@ def test_another_schedule_takes_over_and_leaves_the_past(units: UnitsOfWork, clo
     assert [dpd_on(units, loan, date(2026, 3, d)) for d in (20, 21)] == [19, 0]
     with units.database.reading() as session:
         assert episode_rows(session, loan) == [(date(2026, 3, 2), 19, date(2026, 3, 21), "modified")]
+
+
+def test_a_schedule_that_tells_of_older_arrears_opens_an_episode_when_it_takes_over(
+    units: UnitsOfWork, clock: FixedClock, loan: Account
+) -> None:
+    # Overdue since 2 March; version 2 of 10 March makes it current; version 3 of 20 March knows of a due date on
+    # 1 February. What was believed stays: 2-10 March, then nothing until the 20th, then 47 days past due.
+    refresh(units, date(2026, 3, 9))
+    for version, since, dues in (
+        (2, date(2026, 3, 10), {date(2026, 6, 1): 3000}),
+        (3, date(2026, 3, 20), {date(2026, 2, 1): 500, date(2026, 6, 1): 2500}),
+    ):
+        clock.now += timedelta(days=5)
+        with units.begin() as uow:
+            account = uow.session.get_one(Account, loan.id)
+            account.schedule_version, account.schedule_since_on = version, since
+            add_schedule(uow.session, account, dues)
+            uow.session.add(LedgerTask(account_id=loan.id, from_on=since))
+        refresh(units, since + timedelta(days=1))
+    refresh(units, date(2026, 3, 25), full=True)
+    assert [dpd_on(units, loan, date(2026, 3, d)) for d in (9, 10, 19, 20)] == [8, 0, 0, 47]
+    with units.database.reading() as session:
+        assert episode_rows(session, loan) == [
+            (date(2026, 3, 2), 8, date(2026, 3, 10), "modified"),
+            (date(2026, 3, 20), 52, None, None),
+        ]
+        assert not [f for f in invariants.check(session) if f.count and f.name != "case"]
 
 
 def test_what_is_told_of_an_account_is_part_of_how_it_stood(units: UnitsOfWork, clock: FixedClock) -> None:

@@ -12,6 +12,7 @@ from collections_app.db.base import table_of
 from collections_app.db.tables import Case, Episode
 from collections_app.domain.cases import EpisodeEnd
 from collections_app.ledger import frames
+from collections_app.ledger.frames import Derived
 from collections_app.services.derivation.facts import EVER, Chunk
 
 _ENTRY = ("entry_on", "entry_dpd", "entry_arrears_amount")
@@ -20,7 +21,7 @@ _ON_RECORD: frames.Schema = {"id": pl.Int64, **frames.DERIVED_EPISODES}
 _FAR = date(9999, 12, 31)
 
 
-def reconcile(session: Session, chunk: Chunk, derived: pl.DataFrame, *, as_of: date) -> dict[str, int]:
+def reconcile(session: Session, chunk: Chunk, derived: Derived, *, as_of: date) -> dict[str, int]:
     """Make the episodes on record those that are derived; return how many were opened, cured, reopened, restated.
 
     The same spell keeps its row, and with it its case, however its days are restated. What ended before the present
@@ -38,18 +39,47 @@ def reconcile(session: Session, chunk: Chunk, derived: pl.DataFrame, *, as_of: d
     before = on_record.join(since, on="account_id").filter(
         ~(pl.col("ended_on") <= pl.col("switched_on")).fill_null(value=False)
     )
-    spells = derived.join(since, on="account_id").filter(
+    spells = derived.episodes.join(since, on="account_id").filter(
         ~(pl.col("ended_on") <= pl.col("switched_on")).fill_null(value=False)
     )
     pairs = matched(spells, before)
     lasting = _lasting(spells, before, pairs)
     ending = _ending(before.join(pairs, on="id", how="anti"), as_of=as_of)
-    new = spells.join(pairs, on=["account_id", "entry_on"], how="anti")
+    new = _begun_with_the_schedule(spells.join(pairs, on=["account_id", "entry_on"], how="anti"), derived.standings)
     changes = pl.concat([lasting, ending])
     _write(session, changes.join(before.select("id", *(pl.col(c).alias(f"{c}_before") for c in _VALUES)), on="id"))
     if not new.is_empty():
         bulk.insert(session, episode, new.select(*frames.DERIVED_EPISODES).sort("account_id", "entry_on"))
     return _counted(changes, before, new)
+
+
+def _begun_with_the_schedule(new: pl.DataFrame, standings: pl.DataFrame) -> pl.DataFrame:
+    """Let a spell that only a later schedule tells of begin when that schedule takes over, as the account then stands.
+
+    What was believed before stays: by the schedule of that time the account was not past due on those days.
+    """
+    early = pl.col("entry_on") < pl.col("switched_on")
+    if new.filter(early).is_empty():
+        return new
+    passed = (pl.col("switched_on") - pl.col("from_on")).dt.total_days()
+    then = (
+        new.filter(early)
+        .sort("switched_on")
+        .join_asof(
+            standings.sort("from_on"),
+            left_on="switched_on",
+            right_on="from_on",
+            by="account_id",
+            strategy="backward",
+            check_sortedness=False,  # both sides are sorted just above; with a key polars cannot see it
+        )
+        .with_columns(
+            entry_on=pl.col("switched_on"),
+            entry_dpd=pl.col("dpd") + pl.when("is_ageing").then(passed).otherwise(0),
+            entry_arrears_amount=pl.col("arrears_amount"),
+        )
+    )
+    return pl.concat([new.filter(~early), then.select(new.columns)])
 
 
 def matched(spells: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
@@ -89,7 +119,8 @@ def _lasting(spells: pl.DataFrame, before: pl.DataFrame, pairs: pl.DataFrame) ->
     """Return ``id`` and the values of rows that go on as derived; what preceded the present schedule stays."""
     held = before.select("id", *(pl.col(c).alias(f"{c}_held") for c in (*_ENTRY, "max_dpd")))
     both = spells.join(pairs, on=["account_id", "entry_on"]).join(held, on="id")
-    keeps = pl.col("entry_on_held") < pl.col("switched_on")
+    held_on, switched_on = pl.col("entry_on_held"), pl.col("switched_on")
+    keeps = (held_on < switched_on) | ((held_on == switched_on) & (pl.col("entry_on") < switched_on))
     return both.select(
         "id",
         *(pl.when(keeps).then(pl.col(f"{c}_held")).otherwise(pl.col(c)).alias(c) for c in _ENTRY),
