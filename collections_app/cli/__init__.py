@@ -12,8 +12,8 @@ class Commands(click.Group):
     """A group whose commands live in modules that are imported when first used: ``--help`` stays quick."""
 
     modules = {  # noqa: RUF012 - a constant
-        "agent": "group", "campaign": "group", "day": "group", "db": "group", "demo": "command", "feedback": "group", "gate": "group",
-        "intake": "group", "ledger": "group", "model": "group", "report": "group", "scheduler": "command",
+        "agent": "group", "campaign": "group", "day": "group", "db": "group", "demo": "command",
+        "feedback": "group", "gate": "group", "intake": "group", "ledger": "group", "model": "group", "report": "group", "scheduler": "command",
         "signals": "group", "strategy": "group", "user": "group", "voice": "group",
     }  # fmt: skip
 
