@@ -13,8 +13,9 @@ class Commands(click.Group):
 
     modules = {  # noqa: RUF012 - a constant
         "agent": "group", "campaign": "group", "day": "group", "db": "group", "demo": "command",
-        "feedback": "group", "gate": "group", "intake": "group", "ledger": "group", "model": "group", "report": "group", "scheduler": "command",
-        "signals": "group", "strategy": "group", "user": "group", "voice": "group",
+        "feedback": "group", "gate": "group", "intake": "group", "ledger": "group", "model": "group",
+        "report": "group", "scheduler": "command", "signals": "group", "strategy": "group", "user": "group",
+        "voice": "group",
     }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:
