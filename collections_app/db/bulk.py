@@ -83,14 +83,21 @@ def insert(session: Session, table: sa.Table, frame: pl.DataFrame) -> None:
     statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608 - our tables, quoted values
     cursor = driver(session).cursor()
     for some in plain.drop(alike).iter_slices(_SLICE):
-        cursor.executemany(statement, some.rows())
+        # Column by column: making all row tuples of a frame at once takes more than twice as long.
+        cursor.executemany(statement, zip(*(column.to_list() for column in some.iter_columns()), strict=True))
     cursor.close()
 
 
 def _said_alike(frame: pl.DataFrame) -> dict[str, str]:
     """Return the columns that hold one value, but for the first column, with that value as SQL."""
     _, *others = frame.iter_columns()
-    return {c.name: _literal(c[0]) for c in others if not c.dtype.is_float() and c.n_unique() == 1}
+    return {c.name: _literal(c[0]) for c in others if says_one(c)}
+
+
+def says_one(column: pl.Series) -> bool:
+    """Tell whether all rows of a column say the same (floats never do)."""
+    # Most columns are told apart by their first rows.
+    return not column.dtype.is_float() and column.head(100).n_unique() == 1 and column.n_unique() == 1
 
 
 def _literal(value: str | int | None) -> str:
@@ -119,7 +126,7 @@ def copy_statement(table: sa.Table, frame: pl.DataFrame) -> str:
 def csv_slices(frame: pl.DataFrame) -> Iterator[bytes]:
     """Yield a frame as the CSV that COPY reads, a slice at a time."""
     # A day or an instant that all rows share is put into words once, not once a row.
-    moments = [c.name for c in frame.iter_columns() if c.dtype.is_temporal() and c.n_unique() == 1]
+    moments = [c.name for c in frame.iter_columns() if c.dtype.is_temporal() and says_one(c)]
     said = {c: None if frame[c][0] is None else str(frame[c][0]) for c in moments}
     plain = frame.with_columns(pl.lit(text, pl.String).alias(c) for c, text in said.items())
     for part in plain.iter_slices(_SLICE):

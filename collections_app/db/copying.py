@@ -54,13 +54,13 @@ class Copier:
         self._jobs.put(job)
 
     @contextmanager
-    def first_load(self, *tables: sa.Table) -> Iterator[None]:
+    def first_load(self, *tables: sa.Table, indexes: bool = False) -> Iterator[None]:
         """Load tables of which nobody has had any use yet; they stay locked until the transaction ends.
 
-        Foreign keys are checked at the end (``references_checked_at_end``), and what every row says alike does not
-        travel with each: it is the column's default meanwhile.
+        Foreign keys (and ``indexes``) follow at the end, see ``references_checked_at_end``; and what every row says
+        alike does not travel with each: it is the column's default meanwhile.
         """
-        with references_checked_at_end(self._session, *tables) as is_alone:
+        with references_checked_at_end(self._session, *tables, indexes=indexes) as is_alone:
             self._said = {table.name: {} for table in tables} if is_alone else {}
             yield
             self.drain()
@@ -134,39 +134,62 @@ class Copier:
 
 
 @contextmanager
-def references_checked_at_end(session: Session, *tables: sa.Table) -> Iterator[bool]:
+def references_checked_at_end(session: Session, *tables: sa.Table, indexes: bool = False) -> Iterator[bool]:
     """Load tables with their foreign keys checked by one join at the end instead of once a row (8 us each).
 
-    Yields whether that is so: the tables are locked until the transaction ends, and who cannot have the lock at
-    once loads with a check per row. SQLite checks per row always.
+    ``indexes``: their indexes too are built at the end, but for the keys that others refer to; nothing is then to be
+    looked up in them meanwhile. Yields whether that is so: the tables are locked until the transaction ends, and who
+    cannot have the lock at once loads with a check per row. SQLite checks per row always.
     """
     if session.get_bind().dialect.name != "postgresql":
         yield False
         return
-    keys = _foreign_keys(session, tables)
+    suspended = _suspendable(session, tables, indexes=indexes)
     try:
         with session.begin_nested():
             session.execute(sa.text(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'"))
-            for table, name, _ in keys:
-                session.execute(sa.text(f'ALTER TABLE "{table}" DROP CONSTRAINT "{name}"'))
+            for drop, _ in suspended:
+                session.execute(sa.text(drop))
             session.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
     except OperationalError:
-        keys = []
-    yield bool(keys)
-    for loaded in tables if keys else ():
+        suspended = []
+    yield bool(suspended)
+    restore = [add for _, add in reversed(suspended)]
+    for statement in (s for s in restore if "FOREIGN KEY" not in s):
+        session.execute(sa.text(statement))
+    for loaded in tables if suspended else ():
         # Else what follows in this transaction is planned for an empty table; the joined columns are enough.
-        joined = sorted(
-            {c.name for index in loaded.indexes for c in index.columns} | {c.name for c in loaded.primary_key}
-        )
-        session.execute(sa.text(f'ANALYZE "{loaded.name}" ({", ".join(joined)})'))
-    for table, name, definition in keys:
-        session.execute(sa.text(f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" {definition}'))
+        joined = {c.name for index in loaded.indexes for c in index.columns} | {c.name for c in loaded.primary_key}
+        session.execute(sa.text(f'ANALYZE "{loaded.name}" ({", ".join(sorted(joined))})'))
+    for statement in (s for s in restore if "FOREIGN KEY" in s):
+        session.execute(sa.text(statement))
 
 
-def _foreign_keys(session: Session, tables: Sequence[sa.Table]) -> list[tuple[str, str, str]]:
-    statement = sa.text(
-        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
-        "WHERE contype = 'f' AND conrelid = ANY(CAST(:names AS regclass[])) ORDER BY 1, 2"
+def _suspendable(session: Session, tables: Sequence[sa.Table], *, indexes: bool) -> list[tuple[str, str]]:
+    """Return the statements that drop what may be missing during a load, each with the one that brings it back."""
+    names = {"names": [table.name for table in tables]}
+    constraints = session.execute(
+        sa.text(
+            "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint own "
+            "WHERE conrelid = ANY(CAST(:names AS regclass[])) AND (contype = 'f' "
+            "OR (:indexes AND contype IN ('p', 'u') AND NOT EXISTS "
+            "(SELECT 1 FROM pg_constraint r WHERE r.contype = 'f' AND r.conindid = own.conindid))) "
+            "ORDER BY contype, 1, 2"
+        ),
+        names | {"indexes": indexes},
     )
-    rows = session.execute(statement, {"names": [table.name for table in tables]})
-    return [(str(table), str(name), str(definition)) for table, name, definition in rows]
+    found = [
+        (f'ALTER TABLE {table} DROP CONSTRAINT "{name}"', f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}')
+        for table, name, definition in constraints
+    ]
+    if indexes:
+        plain = session.execute(
+            sa.text(
+                "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index "
+                "WHERE indrelid = ANY(CAST(:names AS regclass[])) AND NOT EXISTS "
+                "(SELECT 1 FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u')) ORDER BY 1"
+            ),
+            names,
+        )
+        found += [(f"DROP INDEX {name}", str(definition)) for name, definition in plain]
+    return found

@@ -286,7 +286,8 @@ def _write(load: Load, file: FeedFile, limit: float, promised: ManifestFile | No
         warm(load, file.entity)
         tables = [table_of(t) for t in _FIRST_LOADS.get(file.entity, ())]
         if tables and not load.session.scalar(sa.select(sa.exists(sa.select(sa.literal(1)).select_from(tables[0])))):
-            stack.enter_context(load.known.copier.first_load(*tables))
+            # New accounts come by reference and are looked up by none; of the others what came before is looked up.
+            stack.enter_context(load.known.copier.first_load(*tables, indexes=file.entity == "accounts"))
         for chunk in chunks:
             _write_chunk(load, chunk, read)
             if promised and read.refused > limit * promised.rows:
