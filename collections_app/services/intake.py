@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -128,7 +128,7 @@ def _import_all(uow: UnitOfWork, delivery: Delivery, files: tuple[ManifestFile |
     queue_up(uow, delivery.source)
     known = Known(uow.session, delivery.source)
     result = ImportResult()
-    with known.copier:
+    with whole_or_nothing(uow), known.copier:
         last: FeedBatch | None = None
         skipped = False
         for promised in files:
@@ -183,6 +183,16 @@ def reconcile(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
         row.dpd_mismatches = uow.session.scalar(counted.where(account.c.dpd != grown)) or 0
         compared, mismatches = compared + row.dpd_compared, mismatches + row.dpd_mismatches
     return {"compared": compared, "mismatches": mismatches}
+
+
+@contextmanager
+def whole_or_nothing(uow: UnitOfWork) -> Iterator[None]:
+    """Take everything back at an error, so that a caller who catches it cannot commit half of a delivery."""
+    try:
+        yield
+    except BaseException:
+        uow.session.rollback()
+        raise
 
 
 def queue_up(uow: UnitOfWork, source: str) -> None:

@@ -17,7 +17,15 @@ from collections_app.intake.mapping import Mapping
 from collections_app.intake.reading import open_rows
 from collections_app.intake.rows import LINE, RawChunk
 from collections_app.services import ledger
-from collections_app.services.intake import Delivery, ImportResult, import_one, quarantine, queue_up
+from collections_app.services.intake import (
+    Delivery,
+    Imported,
+    ImportResult,
+    import_one,
+    quarantine,
+    queue_up,
+    whole_or_nothing,
+)
 from collections_app.services.loading import Known
 
 # Columns that a corrected file carries beside the lender's own; x_ is what a mapping lets pass.
@@ -61,13 +69,24 @@ def resubmit(uow: UnitOfWork, *, batch_id: int, path: Path, mapping: Mapping) ->
     queue_up(uow, batch.source)
     lines = _named_lines(path, mapping, waiting=_waiting(session, batch_id), batch_id=batch_id)
     delivery = Delivery(batch.source, mapping, batch.business_date, reject_limit=1.0, corrects_id=batch.id)
-    known = Known(session, batch.source)
+    with whole_or_nothing(uow):
+        new, done = _import(uow, delivery, path, entity=None if batch.entity == "flat" else batch.entity)
+    refused = {reject.line for reject in done.rejects}
+    _resolve(session, batch_id, [x for line, x in lines.items() if line not in refused], by=new.id)
+    # What was refused again waits where it waited, for its newest reason.
+    again = [lines[line] for line in refused]
+    session.execute(sa.delete(QuarantinedRow).where(_of_lines(batch_id, again)))
+    quarantine(uow, batch_id, [replace(reject, line=lines[reject.line]) for reject in done.rejects])
+    ledger.catch_up(session, business_date=batch.business_date, source=batch.source)
+    return done.result
+
+
+def _import(uow: UnitOfWork, delivery: Delivery, path: Path, *, entity: str | None) -> tuple[FeedBatch, Imported]:
+    known = Known(uow.session, delivery.source)
     with known.copier:
-        entity = None if batch.entity == "flat" else batch.entity
         done = import_one(uow, delivery, known, path, entity=entity)
     if done.batch is None:
         raise InvalidInput(f"{path}: this file was imported already")
-    refused = {reject.line for reject in done.rejects}
     if done.result.accepted == 0:
         first = min(done.rejects, key=lambda r: (r.line, r.column))
         raise InvalidInput(
@@ -75,13 +94,7 @@ def resubmit(uow: UnitOfWork, *, batch_id: int, path: Path, mapping: Mapping) ->
             f"line {first.line}, column {first.column!r} {first.reason}",
             code="too_many_rejects",
         )
-    _resolve(session, batch_id, [x for line, x in lines.items() if line not in refused], by=done.batch.id)
-    # What was refused again waits where it waited, for its newest reason.
-    again = [lines[line] for line in refused]
-    session.execute(sa.delete(QuarantinedRow).where(_of_lines(batch_id, again)))
-    quarantine(uow, batch_id, [replace(reject, line=lines[reject.line]) for reject in done.rejects])
-    ledger.catch_up(session, business_date=batch.business_date, source=batch.source)
-    return done.result
+    return done.batch, done
 
 
 def _batch(session: Session, batch_id: int) -> FeedBatch:

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from collections_app.db import bulk
 from collections_app.db.copying import Copier, references_checked_at_end
 from collections_app.db.session import Database
-from collections_app.db.tables import AccountCycle, Customer
+from collections_app.db.tables import Account, AccountCycle, AccountStanding, Customer, Episode
 
 FRAME = pl.DataFrame(
     {
@@ -98,6 +98,27 @@ def test_references_that_are_checked_at_the_end_are_checked(database: Database) 
             pass
         with pytest.raises(Exception, match=r"(?i)foreign key"):  # and they are back
             bulk.insert(session, table, cycles)
+
+
+def _shape(session: Any) -> list[Any]:
+    inspector = sa.inspect(session.connection())
+    return [
+        (name, inspector.get_pk_constraint(name)["constrained_columns"],
+         sorted((i["name"], *i["column_names"], bool(i["unique"])) for i in inspector.get_indexes(name)),
+         sorted((u["name"], *u["column_names"]) for u in inspector.get_unique_constraints(name)),
+         sorted((str(f["name"]), f["referred_table"], *f["constrained_columns"])
+                for f in inspector.get_foreign_keys(name)))
+        for name in ("account", "account_standing", "episode")
+    ]  # fmt: skip
+
+
+def test_what_a_first_load_puts_aside_is_back_afterwards(database: Database) -> None:
+    tables: Any = [t.__table__ for t in (Account, AccountStanding, Episode)]
+    with database.sessions() as session:
+        before = _shape(session)
+        with references_checked_at_end(session, *tables, indexes=True) as is_alone:
+            assert (_shape(session) != before) == is_alone == database.is_postgresql
+        assert _shape(session) == before
 
 
 def test_ids_are_fresh_even_when_another_load_draws_between(database: Database) -> None:

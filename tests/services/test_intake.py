@@ -200,3 +200,12 @@ def test_the_limit_of_refused_rows_is_one_of_the_file_not_of_a_part(units: Units
     load(units, write_feed(tmp_path, DAY, customers=people))
     with pytest.raises(InvalidInput, match=r"3 of 400 rows refused, more than 0.5% allowed"):
         load(units, write_feed(tmp_path, DAY, customers=[*people[:399], customer("C399", party_type="z")]))
+
+
+def test_who_catches_a_refusal_cannot_commit_half_of_a_delivery(units: UnitsOfWork, tmp_path: Path) -> None:
+    bad = account("A1", customer="nobody", due=None, arrears=0)
+    manifest = write_feed(tmp_path, DAY, customers=[customer("C1")], accounts=[bad])
+    with units.begin() as uow, pytest.raises(InvalidInput):
+        import_file(uow, path=manifest, mapping=OWN, business_date=DAY)
+    with units.database.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Customer)) == 0
