@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from collections_app.cli.numbers import ROW_NUMBER
 from collections_app.domain.permissions import Actor, Role
 from collections_app.queries.campaigns import CampaignRow, get_campaign, list_campaigns
 from collections_app.services import campaigns
@@ -52,7 +53,7 @@ def list_(app: "App", business_date: datetime | None, as_json: bool) -> None:
 
 
 @group.command()
-@click.argument("campaign_id", type=int)
+@click.argument("campaign_id", type=ROW_NUMBER)
 @click.pass_obj
 def show(app: "App", campaign_id: int) -> None:
     """Show one campaign and the rules that held attempts back."""
@@ -66,7 +67,7 @@ def show(app: "App", campaign_id: int) -> None:
 
 def _command(name: str, act: Callable[..., Any], said: str) -> None:
     @group.command(name, help=(act.__doc__ or "").splitlines()[0])
-    @click.argument("campaign_id", type=int)
+    @click.argument("campaign_id", type=ROW_NUMBER)
     @click.pass_obj
     def run(app: "App", campaign_id: int) -> None:
         with app.units.begin(_OPERATOR) as uow:

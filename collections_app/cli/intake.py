@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from collections_app.cli.intake_suggest import suggest
+from collections_app.cli.numbers import ROW_NUMBER
 from collections_app.intake.mapping import SHIPPED, load_mapping
 from collections_app.queries.feeds import get_batch, list_batches, list_quarantined
 from collections_app.services import casework, ledger, resubmission
@@ -98,7 +99,7 @@ def batches(app: "App", source: str | None, limit: int, as_json: bool) -> None:
 
 @group.command("rejects")
 @click.option("--source", help="only this source system")
-@click.option("--batch", "batch_id", type=int, help="only this batch")
+@click.option("--batch", "batch_id", type=ROW_NUMBER, help="only this batch")
 @click.option("--from", "original", type=click.Path(path_type=Path),
               help="the file of the batch: write its refused rows for correction")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="where to write them")
@@ -144,7 +145,7 @@ def rejects(
 
 
 @group.command("resubmit")
-@click.argument("batch_id", metavar="BATCH", type=int)
+@click.argument("batch_id", metavar="BATCH", type=ROW_NUMBER)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--mapping", "mapping_name", required=True, help="a shipped mapping's name, or a YAML file")
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")

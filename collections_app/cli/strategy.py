@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from collections_app.cli.numbers import ROW_NUMBER
 from strategies.book import DEFAULT_BOOK, load_book
 from strategies.lint import lint as lint_book
 from strategies.table import BookError
@@ -37,7 +38,7 @@ def lint(ctx: click.Context, book: Path) -> None:
 
 
 @group.command("explain")
-@click.argument("case_id", type=int)
+@click.argument("case_id", type=ROW_NUMBER)
 @click.pass_obj
 def explain(app: "App", case_id: int) -> None:
     """Explain the newest decisions on CASE_ID: the row, its why, the facts."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from collections_app.cli.numbers import ROW_NUMBER
 from collections_app.domain.permissions import Actor, Role
 from collections_app.queries.people import list_users
 from collections_app.services import users
@@ -27,7 +28,7 @@ def group() -> None:
 @click.argument("username")
 @click.option("--name", "display_name", required=True, help="the name that colleagues see")
 @click.option("--role", type=_ROLES, required=True)
-@click.option("--agent", "agent_id", type=int, help="the agent whose cases this login works (role agent)")
+@click.option("--agent", "agent_id", type=ROW_NUMBER, help="the agent whose cases this login works (role agent)")
 @click.password_option(help="asked for when not given")
 @click.pass_obj
 def create(app: "App", username: str, display_name: str, role: str, agent_id: int | None, password: str) -> None:
