@@ -1,6 +1,5 @@
 """A lender's file, or a manifest of files, into the ledger: whole or not at all, twice is once."""
 
-import hashlib
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -125,7 +124,7 @@ def import_file(
 
 
 def _import_all(uow: UnitOfWork, delivery: Delivery, files: tuple[ManifestFile | Path, ...]) -> ImportResult:
-    queue_up(uow, delivery.source)
+    uow.queue_up(f"intake {delivery.source}")
     known = Known(uow.session, delivery.source)
     result = ImportResult()
     with whole_or_nothing(uow), known.copier:
@@ -193,16 +192,6 @@ def whole_or_nothing(uow: UnitOfWork) -> Iterator[None]:
     except BaseException:
         uow.session.rollback()
         raise
-
-
-def queue_up(uow: UnitOfWork, source: str) -> None:
-    """Wait until no other import of the source is under way. SQLite has one writer at a time anyway."""
-    if uow.database.is_postgresql:
-        # Rows are looked up where they lie in memory; and compiling a statement takes longer than running it once.
-        uow.session.execute(sa.text("SET LOCAL random_page_cost = 1.1"))
-        uow.session.execute(sa.text("SET LOCAL jit = off"))
-        key = int.from_bytes(hashlib.blake2b(f"intake {source}".encode(), digest_size=8).digest(), "big", signed=True)
-        uow.session.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
 def import_one(

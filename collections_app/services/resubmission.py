@@ -23,7 +23,6 @@ from collections_app.services.intake import (
     ImportResult,
     import_one,
     quarantine,
-    queue_up,
     whole_or_nothing,
 )
 from collections_app.services.loading import Known
@@ -66,7 +65,7 @@ def resubmit(uow: UnitOfWork, *, batch_id: int, path: Path, mapping: Mapping) ->
     uow.actor.require(Permission.FEED_IMPORT)
     session = uow.session
     batch = _batch(session, batch_id)
-    queue_up(uow, batch.source)
+    uow.queue_up(f"intake {batch.source}")
     lines = _named_lines(path, mapping, waiting=_waiting(session, batch_id), batch_id=batch_id)
     delivery = Delivery(batch.source, mapping, batch.business_date, reject_limit=1.0, corrects_id=batch.id)
     with whole_or_nothing(uow):
