@@ -5,6 +5,7 @@ zone's own history, so that nights of daylight saving need no special case: a lo
 exist is simply never reached.
 """
 
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -118,3 +119,9 @@ def _instant(day: date, second: int, zone: tzinfo) -> datetime:
         hour=second // 3600, minute=second % 3600 // 60, second=second % 60
     )
     return naive.astimezone(UTC)
+
+
+def add_months(day: date, months: int) -> date:
+    """Return the same day ``months`` later; a day that the month lacks becomes its last one."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

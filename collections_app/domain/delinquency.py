@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from collections_app.domain.calendars import add_months
+
 
 @dataclass(frozen=True)
 class Band:
@@ -85,10 +87,10 @@ def may_re_age(
     ``payments_in_a_row``: consecutive minimum payments (or their sum in one) up to now. An account whose opening
     day is not known is too young: what cannot be shown does not hold.
     """
-    young = opened_on is None or _months_before(as_of, limits.account_months) < opened_on
+    young = opened_on is None or add_months(as_of, -limits.account_months) < opened_on
 
     def re_aged_within(months: int) -> int:
-        return sum(_months_before(as_of, months) < day <= as_of for day in re_aged_on)
+        return sum(add_months(as_of, -months) < day <= as_of for day in re_aged_on)
 
     findings = {
         ReAgeRefusal.TOO_FEW_PAYMENTS: payments_in_a_row < limits.minimum_payments,
@@ -97,11 +99,3 @@ def may_re_age(
         ReAgeRefusal.TWICE_IN_60_MONTHS: re_aged_within(60) >= limits.per_60_months,
     }
     return tuple(refusal for refusal, found in findings.items() if found)
-
-
-def _months_before(day: date, months: int) -> date:
-    """Return the same day of an earlier month, or that month's last day."""
-    index = day.year * 12 + day.month - 1 - months
-    first = date(index // 12, index % 12 + 1, 1)
-    following = date((index + 1) // 12, (index + 1) % 12 + 1, 1)
-    return min(first + timedelta(days=day.day - 1), following - timedelta(days=1))

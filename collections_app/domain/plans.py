@@ -4,7 +4,6 @@ A plan says on which days which amounts are paid. Cash judges it, as it judges a
 order of their dates, and a term that is not paid a few days after its date is missed.
 """
 
-from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -12,6 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 
+from collections_app.domain.calendars import add_months
 from collections_app.domain.errors import InvalidInput
 from collections_app.domain.money import Money
 from collections_app.domain.promises import Cash
@@ -176,12 +176,6 @@ class PlanJudgement:
     status: PlanStatus
     paid_minor: tuple[int, ...]
     missed: int
-
-
-def add_months(day: date, months: int) -> date:
-    """Return the same day ``months`` later; a day that the month lacks becomes its last one."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def equal_terms(total_minor: int, count: int, first_due_on: date, every: Every = Every.MONTH) -> tuple[Term, ...]:

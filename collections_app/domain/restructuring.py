@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from collections_app.domain.calendars import add_months
 from collections_app.domain.errors import InvalidInput
-from collections_app.domain.plans import Term, add_months
+from collections_app.domain.plans import Term
 
 # In the order in which they move: what is paid first by the default waterfall (domain brief §2.1).
 COMPONENTS = ("cost", "fee", "penalty", "interest", "principal")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from collections_app.db.tables import Account, Case, Customer, Dispute, Payment, PaymentPlan, PlanTerm, StopFlag
 from collections_app.db.unit_of_work import UnitOfWork
+from collections_app.domain.calendars import add_months
 from collections_app.domain.contact import StopCode
 from collections_app.domain.delinquency import ReAgeLimits, ReAgeRefusal, may_re_age
 from collections_app.domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -27,7 +28,6 @@ from collections_app.domain.plans import (
     PlanStatus,
     Proposal,
     Term,
-    add_months,
     check,
     required_authority,
     split_waiver,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collections_app.domain.calendars import add_months
 from collections_app.domain.errors import InvalidInput
 from collections_app.domain.plans import (
     Affordability,
@@ -19,7 +20,6 @@ from collections_app.domain.plans import (
     Proposal,
     Term,
     Waiver,
-    add_months,
     check,
     equal_terms,
     judge,

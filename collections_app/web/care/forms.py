@@ -6,8 +6,9 @@ from datetime import date, timedelta
 
 from flask import url_for
 
+from collections_app.domain.calendars import add_months
 from collections_app.domain.contact import StopCode
-from collections_app.domain.plans import Every, PlanKind, add_months
+from collections_app.domain.plans import Every, PlanKind
 from collections_app.domain.protections import (
     EVIDENCE_OF,
     ComplaintChannel,
