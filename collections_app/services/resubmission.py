@@ -1,6 +1,5 @@
 """Refused rows out for correction, and back in: each row says which refused line it corrects."""
 
-import csv
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from collections_app.domain.errors import InvalidInput, NotFound
 from collections_app.domain.permissions import Permission
 from collections_app.intake.mapping import Mapping
 from collections_app.intake.reading import open_rows
+from collections_app.intake.refused import X_LINE, write_refused
 from collections_app.intake.rows import LINE, RawChunk
 from collections_app.services import ledger
 from collections_app.services.intake import (
@@ -27,33 +27,18 @@ from collections_app.services.intake import (
 )
 from collections_app.services.loading import Known
 
-# Columns that a corrected file carries beside the lender's own; x_ is what a mapping lets pass.
-X_LINE, X_REASON = "x_line", "x_reason"
-
 
 def export(session: Session, *, batch_id: int, original: Path, out: Path, mapping: Mapping) -> int:
     """Write the rows of a batch that still wait, as they lie in the original file, with line and reason.
 
-    Returns how many. A row refused for its shape has empty fields, to be filled in by hand. Raise InvalidInput when
-    the file is not the one that was imported, NotFound when there is no such batch.
+    Returns how many. Raise InvalidInput when the file is not the one that was imported, NotFound when there is no
+    such batch.
     """
     batch = _batch(session, batch_id)
     rows = open_rows(original, delimiter=mapping.delimiter, encoding=mapping.encoding)
     if rows.sha256 != batch.sha256:
         raise InvalidInput(f"{original}: not the file of batch {batch_id} ({batch.file_name}); its digest differs")
-    reasons = _waiting(session, batch_id)
-    header = list(rows.header)
-    written: set[int] = set()
-    with out.open("w", newline="", encoding=mapping.encoding) as file:
-        writer = csv.writer(file, delimiter=mapping.delimiter)
-        writer.writerow([*header, X_LINE, X_REASON])
-        for chunk in rows.chunks(frozenset()):
-            for row in chunk.frame.filter(pl.col(LINE).is_in(list(reasons))).iter_rows(named=True):
-                writer.writerow([*(row[c] for c in header), row[LINE], reasons[row[LINE]]])
-                written.add(row[LINE])
-        for line in sorted(set(reasons) - written):
-            writer.writerow([*([""] * len(header)), line, reasons[line]])
-    return len(reasons)
+    return write_refused(original, out, _waiting(session, batch_id), mapping=mapping)
 
 
 def resubmit(uow: UnitOfWork, *, batch_id: int, path: Path, mapping: Mapping) -> ImportResult:
