@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from models.evaluate import StabilityBins
 from models.scaling import BandCuts, Scaling
@@ -30,6 +30,14 @@ class ModelCard:
     scaling: Scaling
     cuts: BandCuts
     development: StabilityBins
+    algorithm: str = "boosted"
+    event_is: Literal["bad", "good"] = "bad"
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """Tables behind the plots: ``calibration``, ``gains``, ``bands``, ``explore``, ``curves`` and the like."""
+    drift: Mapping[str, Any] = field(default_factory=dict)
+    """Frozen development bins: ``features`` (name -> edges, shares, missing) and ``external`` (code -> share)."""
+    alarms: tuple[str, ...] = ()
+    """What must be inspected by a person before approval: leakage, single strong features, shaky samples."""
     warnings: tuple[str, ...] = ()
     orientation: str = ORIENTATION
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -48,6 +56,7 @@ class ModelCard:
                 **data,
                 "features": tuple(data["features"]),
                 "warnings": tuple(data["warnings"]),
+                "alarms": tuple(data.get("alarms", ())),
                 "scaling": Scaling(**data["scaling"]),
                 "cuts": BandCuts(tuple(data["cuts"]["floors"])),
                 "development": StabilityBins(tuple(data["development"]["edges"]), tuple(data["development"]["shares"])),

@@ -1,15 +1,15 @@
 """Bundles on disk: one folder per model version, checked byte by byte when read.
 
-A bundle is card.json, schema.json (features and their order), calibration.json, model.ubj, and a
-manifest with the digest of each. It is written beside its place and moved there whole, so that a
-crash leaves either a complete bundle or none.
+A bundle is card.json, schema.json (features and their order), the algorithm's own parts (model.ubj,
+calibration.json, scorecard.json ...), and a manifest with the digest of each. It is written beside its
+place and moved there whole, so that a crash leaves either a complete bundle or none.
 """
 
 import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from models.card import ModelCard
 
 _MANIFEST = "manifest.json"
-_FILES = ("card.json", "schema.json", "calibration.json", "model.ubj")
+_CARD, _SCHEMA = "card.json", "schema.json"
 
 
 class BundleError(ValueError):
@@ -31,19 +31,29 @@ class Calibration:
     slope: float
     intercept: float
 
+    def to_bytes(self) -> bytes:
+        """Return the line as a part of a bundle."""
+        return _json(asdict(self))
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "Calibration":
+        """Read the line back."""
+        return cls(**json.loads(raw))
+
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model that can be moved: the estimator as bytes, its calibration and its card."""
+    """A model that can be moved: its card, and its parts as bytes by file name."""
 
     card: ModelCard
-    calibration: Calibration
-    model: bytes
+    parts: Mapping[str, bytes]
 
     def digest(self) -> str:
         """Name the bundle by what it computes: the same training gives the same digest."""
-        calibration = json.dumps([self.calibration.slope, self.calibration.intercept])
-        return sha256(self.model + calibration.encode() + "|".join(self.card.features).encode()).hexdigest()
+        computes = sha256("|".join((self.card.algorithm, *self.card.features)).encode())
+        for name in sorted(self.parts):
+            computes.update(name.encode() + sha256(self.parts[name]).digest())
+        return computes.hexdigest()
 
 
 class ModelStore:
@@ -67,7 +77,7 @@ class ModelStore:
             for name, raw in contents.items():
                 (staging / name).write_bytes(raw)
             digests = {name: sha256(raw).hexdigest() for name, raw in contents.items()}
-            (staging / _MANIFEST).write_bytes(_json({"format": 1, "sha256": digests}))
+            (staging / _MANIFEST).write_bytes(_json({"format": 2, "sha256": digests}))
             staging.rename(target)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
@@ -87,7 +97,7 @@ class ModelStore:
             raise BundleError(f"model bundle {key!r} lies outside {self.root}")
         try:
             digests: Mapping[str, str] = json.loads((folder / _MANIFEST).read_bytes())["sha256"]
-            raw = {name: (folder / name).read_bytes() for name in _FILES}
+            raw = {name: (folder / name).read_bytes() for name in (_CARD, _SCHEMA, *digests)}
         except FileNotFoundError as error:
             raise BundleError(f"model bundle {key}: {error.filename} is missing; {remedy}") from None
         except (ValueError, KeyError, TypeError):
@@ -96,20 +106,19 @@ class ModelStore:
             if sha256(content).hexdigest() != digests.get(name):
                 raise BundleError(f"model bundle {key}: {name} is cut or altered; {remedy}")
         try:
-            card = ModelCard.from_json(json.loads(raw["card.json"]))
-            return Bundle(card, Calibration(**json.loads(raw["calibration.json"])), raw["model.ubj"])
+            card = ModelCard.from_json(json.loads(raw.pop(_CARD)))
         except (ValueError, KeyError, TypeError) as error:
             raise BundleError(f"model bundle {key}: its card cannot be read ({error}); {remedy}") from None
+        del raw[_SCHEMA]
+        return Bundle(card, raw)
 
 
 def _contents(bundle: Bundle) -> dict[str, bytes]:
     schema = {"feature_set_version": bundle.card.feature_set_version, "features": list(bundle.card.features)}
-    calibration = {"slope": bundle.calibration.slope, "intercept": bundle.calibration.intercept}
     return {
-        "card.json": _json(bundle.card.as_json()),
-        "schema.json": _json(schema),
-        "calibration.json": _json(calibration),
-        "model.ubj": bundle.model,
+        **bundle.parts,
+        _CARD: _json(bundle.card.as_json()),
+        _SCHEMA: _json(schema),
     }
 
 

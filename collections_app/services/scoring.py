@@ -14,11 +14,12 @@ from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.errors import NotConfigured
 from collections_app.domain.permissions import Permission
 from collections_app.queries.feature_frames import raw_frames
-from models import c_card
+from models import family
 from models.features import build_features
 from models.registry import Bundle, BundleError, ModelStore
 
 CHAMPION = "champion"
+C_CARD = "c-card"
 _CHUNK_CASES = 100_000
 
 
@@ -30,10 +31,10 @@ def score_open(uow: UnitOfWork, *, business_date: date, models: ModelStore, thre
     """
     uow.actor.require(Permission.JOB_RUN)
     champion = uow.session.scalar(
-        sa.select(ModelVersion).where(ModelVersion.name == c_card.NAME, ModelVersion.stage == CHAMPION)
+        sa.select(ModelVersion).where(ModelVersion.name == C_CARD, ModelVersion.stage == CHAMPION)
     )
     if champion is None:
-        return {"scored": 0, "reason": f"no approved {c_card.NAME}: train one and approve it"}
+        return {"scored": 0, "reason": f"no approved {C_CARD}: train one and approve it"}
     pairs = _unscored(uow, champion.id, business_date)
     if pairs.is_empty():
         return {
@@ -86,14 +87,8 @@ def _unscored(uow: UnitOfWork, model_version_id: int, business_date: date) -> pl
 
 
 def _worst_per_case(pairs: pl.DataFrame, features: pl.DataFrame, bundle: Bundle, threads: int) -> pl.DataFrame:
-    said = c_card.predict(bundle, features, threads=threads)
-    scores = features.select("account_id").with_columns(
-        pl.Series("p_event", said.p_event),
-        pl.Series("points", said.points),
-        pl.Series("score", said.score),
-        pl.Series("band", said.band.tolist(), dtype=pl.String),
-        pl.Series("reason_codes", said.reasons, dtype=pl.List(pl.String)),
-    )
+    said = family.predict(bundle, features, threads=threads)
+    scores = pl.concat([features.select("account_id"), said.frame()], how="horizontal")
     return (
         pairs.join(scores, on="account_id")
         .sort("case_id", "points", "account_id")
@@ -124,14 +119,12 @@ def _write(
         session.add(run)
     run.rows += scored.height
     session.flush()  # the scores below carry the run's id
-    quoted = pl.concat_str(pl.lit('["'), pl.col("reason_codes").list.join('", "'), pl.lit('"]'))
     staged = bulk.stage(
         session,
         "staged_score",
-        scored.select("case_id", "account_id", "p_event", "score", "band", reason_codes=pl.when(
-            pl.col("reason_codes").list.len() > 0).then(quoted).otherwise(pl.lit("[]"))),
-    )  # fmt: skip
-    columns = {c: staged.c[c] for c in ("case_id", "account_id", "p_event", "score", "band")} | {
+        scored.select("case_id", "account_id", "p_event", "score", "band", "is_fallback", "reason_codes"),
+    )
+    columns = {c: staged.c[c] for c in ("case_id", "account_id", "p_event", "score", "band", "is_fallback")} | {
         "reason_codes": bulk.as_json(session, staged.c.reason_codes),
         "score_run_id": sa.literal(run.id),
         "business_date": sa.literal(business_date, sa.Date()),

@@ -26,12 +26,15 @@ from collections_app.domain.permissions import SYSTEM, Actor, Permission
 from collections_app.intake.mapping import Mapping
 from collections_app.queries.feature_frames import matured_labels, raw_frames
 from collections_app.services import casework, intake, ledger
-from models import c_card
+from models import family
+from models.catalogue import recipe_of
 from models.feature_list import FEATURE_SCHEMA
 from models.features import build_features
 from models.labels import BAD_30D
 from models.registry import ModelStore
+from models.sample import Sample, SampleError
 
+C_CARD = "c-card"
 CHALLENGER, CHAMPION, RETIRED = "challenger", "champion", "retired"
 _TEST_PERCENT = 30
 
@@ -66,7 +69,7 @@ def train_c_card(
         rows = _with_fold(rows, split)
         observed = _observe(session, rows)
     overdue = observed.filter(pl.col("dpd") >= 1)
-    sample = c_card.Sample(
+    sample = Sample(
         features=overdue.select(FEATURE_SCHEMA.names()),
         outcome=overdue["outcome"].to_numpy().astype(np.int64),
         customer=overdue["customer"].rank("dense").to_numpy().astype(np.int64),
@@ -80,11 +83,8 @@ def train_c_card(
         "trained_at": now.isoformat(timespec="seconds"), "trained_by": actor.name,
     }  # fmt: skip
     try:
-        bundle = c_card.train(
-            sample, event_name=label, horizon_days=int(rows["horizon_days"][0]), provenance=provenance,
-            threads=threads, min_events=min_events,
-        )  # fmt: skip
-    except c_card.SampleError as error:
+        bundle = family.train(recipe_of(C_CARD), sample, provenance=provenance, threads=threads, min_events=min_events)
+    except SampleError as error:
         raise InvalidInput(str(error), code="sample_too_small") from None
     digest = bundle.digest()[:12]
     with units.begin(actor) as uow:
@@ -183,11 +183,11 @@ def _observe(session: Session, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _register(uow: UnitOfWork, key: str, version: str, card: dict[str, Any]) -> TrainedModel:
     row = uow.session.scalar(
-        sa.select(ModelVersion).where(ModelVersion.name == c_card.NAME, ModelVersion.version == version)
+        sa.select(ModelVersion).where(ModelVersion.name == C_CARD, ModelVersion.version == version)
     )
     if row is None:
         row = ModelVersion(
-            name=c_card.NAME, version=version, stage=CHALLENGER, bundle_key=key, card=card,
+            name=C_CARD, version=version, stage=CHALLENGER, bundle_key=key, card=card,
             trained_at=uow.now, trained_by=uow.actor.name,
         )  # fmt: skip
         uow.session.add(row)

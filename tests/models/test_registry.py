@@ -22,7 +22,7 @@ def bundle() -> Bundle:
         importance={"a": 1.0}, missing_share={"a": 0.0}, reasons={"late_now": "Late"}, scaling=Scaling(),
         cuts=BandCuts.of(scores), development=StabilityBins.of(scores), warnings=("note",),
     )  # fmt: skip
-    return Bundle(card, Calibration(1.02, -0.01), b"trees" * 100)
+    return Bundle(card, {"calibration.json": Calibration(1.02, -0.01).to_bytes(), "model.ubj": b"trees" * 100})
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path, bundle: Bundle) -> None:

@@ -104,7 +104,7 @@ def test_a_book_with_one_outcome_is_refused(units: UnitsOfWork, models: ModelSto
 
 def test_accounts_that_were_not_overdue_do_not_count(units: UnitsOfWork, models: ModelStore) -> None:
     make_labelled_book(units, rows=300, dpd=0)
-    with pytest.raises(InvalidInput, match="no matured label of an overdue account"):
+    with pytest.raises(InvalidInput, match="no matured label of this population"):
         training.train_c_card(units, actor=STRATEGIST, models=models)
 
 

@@ -3,6 +3,7 @@
 from collections_app.db.tables.accounts import Account, AccountCycle, AccountHistory
 from collections_app.db.tables.cases import Case, CaseEvent
 from collections_app.db.tables.contacts import Campaign, ContactAttempt, InboundMessage, Receipt, RobotCall
+from collections_app.db.tables.customer_events import CustomerEvent
 from collections_app.db.tables.customers import Consent, ContactPoint, ContactPointHistory, Customer, OptOut, StopFlag
 from collections_app.db.tables.decisions import Decision, GateDecision, StrategyVersion
 from collections_app.db.tables.delinquency import AccountStanding, Episode, LedgerDay, LedgerTask
@@ -10,7 +11,15 @@ from collections_app.db.tables.feeds import FeedBatch, QuarantinedRow
 from collections_app.db.tables.people import User
 from collections_app.db.tables.placements import Placement
 from collections_app.db.tables.plans import PaymentPlan, PlanTerm
-from collections_app.db.tables.predictions import ModelVersion, Score, ScoreRun, TrainingLabel
+from collections_app.db.tables.predictions import (
+    ModelAlert,
+    ModelFigure,
+    ModelMove,
+    ModelVersion,
+    Score,
+    ScoreRun,
+    TrainingLabel,
+)
 from collections_app.db.tables.promises import Promise
 from collections_app.db.tables.protections import Complaint, Dispute, Hardship, Hold, Moratorium
 from collections_app.db.tables.recordings import Finding, Recording, Review, Transcript
@@ -36,6 +45,7 @@ __all__ = [
     "ContactPointHistory",
     "CreditEnquiry",
     "Customer",
+    "CustomerEvent",
     "Decision",
     "DelinquencyPause",
     "Dispute",
@@ -52,6 +62,9 @@ __all__ = [
     "LedgerDay",
     "LedgerTask",
     "ListHit",
+    "ModelAlert",
+    "ModelFigure",
+    "ModelMove",
     "ModelVersion",
     "Moratorium",
     "OptOut",

@@ -7,10 +7,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models import c_card
+from models import boosted, family
+from models.catalogue import recipe_of
 from models.feature_list import FEATURE_NAMES, FEATURES, REASONS
 from models.registry import Bundle
+from models.sample import Sample, SampleError
 from models.schema import Direction
+
+CARD = recipe_of("c-card")
 
 
 def book(n: int, seed: int = 1) -> tuple[pl.DataFrame, Any]:
@@ -25,14 +29,14 @@ def book(n: int, seed: int = 1) -> tuple[pl.DataFrame, Any]:
     return frame, (rng.uniform(size=n) < p).astype(np.int64)
 
 
-def sample(n: int = 3_000) -> c_card.Sample:
+def sample(n: int = 3_000) -> Sample:
     features, outcome = book(n)
-    return c_card.Sample(features, outcome, np.arange(n) // 2, np.arange(n) % 10 < 3)
+    return Sample(features, outcome, np.arange(n) // 2, np.arange(n) % 10 < 3)
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return c_card.train(sample(), event_name="bad_30d", horizon_days=30, provenance={"source": "made"})
+    return family.train(CARD, sample(), provenance={"source": "made"})
 
 
 def test_the_card_ranks_and_is_calibrated_on_rows_it_never_saw(bundle: Bundle) -> None:
@@ -44,7 +48,7 @@ def test_the_card_ranks_and_is_calibrated_on_rows_it_never_saw(bundle: Bundle) -
 
 
 def test_the_same_data_give_the_same_card(bundle: Bundle) -> None:
-    again = c_card.train(sample(), event_name="bad_30d", horizon_days=30, provenance={"source": "made"})
+    again = family.train(CARD, sample(), provenance={"source": "made"})
     assert again.digest() == bundle.digest()
 
 
@@ -54,13 +58,13 @@ def test_a_later_or_less_paying_customer_is_never_scored_safer(bundle: Bundle, n
     features, _ = book(200, seed=5)
     step = 30.0 if name == "dpd" else 0.3
     worse = features.with_columns(pl.col(name) + (step if direction is Direction.RISKIER else -step))
-    assert (c_card.predict(bundle, worse).points <= c_card.predict(bundle, features).points + 1e-9).all()
+    assert (family.predict(bundle, worse).points <= family.predict(bundle, features).points + 1e-9).all()
 
 
 def test_reasons_name_what_raised_the_risk_weightiest_first(bundle: Bundle) -> None:
     features, _ = book(500, seed=9)
     worst = features.filter((pl.col("past_due_0") == 3) & (pl.col("pay_ratio_0") < 0.1))
-    for codes in c_card.predict(bundle, worst).reasons:
+    for codes in family.predict(bundle, worst).reasons:
         assert {"late_now", "paid_little"} <= set(codes)
         assert len(codes) <= 4
         assert all(code in REASONS for code in codes)
@@ -68,7 +72,7 @@ def test_reasons_name_what_raised_the_risk_weightiest_first(bundle: Bundle) -> N
 
 def test_score_band_and_probability_agree(bundle: Bundle) -> None:
     features, _ = book(1_000, seed=2)
-    said = c_card.predict(bundle, features)
+    said = family.predict(bundle, features)
     order = np.argsort(said.p_event)
     assert (np.diff(said.score[order]) <= 0).all()
     assert set(said.band) == {"S1", "S2", "S3", "S4", "S5"}
@@ -77,36 +81,36 @@ def test_score_band_and_probability_agree(bundle: Bundle) -> None:
 
 
 def test_an_empty_book_is_scored_as_empty(bundle: Bundle) -> None:
-    assert len(c_card.predict(bundle, book(1)[0].head(0)).score) == 0
+    assert len(family.predict(bundle, book(1)[0].head(0)).score) == 0
 
 
 def test_a_card_of_another_feature_set_is_refused(bundle: Bundle) -> None:
     old = replace(bundle, card=replace(bundle.card, feature_set_version=0))
     with pytest.raises(ValueError, match="train and approve a new card"):
-        c_card.predict(old, book(3)[0])
+        family.predict(old, book(3)[0])
 
 
 @pytest.mark.parametrize(("outcome", "message"), [(1, "0 without"), (0, "0 accounts with the event")])
 def test_a_single_outcome_is_refused(outcome: int, message: str) -> None:
     whole = sample()
-    one = c_card.Sample(whole.features, np.full(3_000, outcome), whole.customer, whole.is_test)
-    with pytest.raises(c_card.SampleError, match=message):
-        c_card.train(one, event_name="bad_30d", horizon_days=30, provenance={})
+    one = Sample(whole.features, np.full(3_000, outcome), whole.customer, whole.is_test)
+    with pytest.raises(SampleError, match=message):
+        family.train(CARD, one, provenance={})
 
 
 def test_too_few_events_are_refused() -> None:
-    with pytest.raises(c_card.SampleError, match="at least 100 of each"):
-        c_card.train(sample(200), event_name="bad_30d", horizon_days=30, provenance={})
+    with pytest.raises(SampleError, match="at least 100 of each"):
+        family.train(CARD, sample(200), provenance={})
 
 
 def test_no_rows_at_all_are_refused() -> None:
     features, outcome = book(1)
-    empty = c_card.Sample(features.head(0), outcome[:0], outcome[:0], np.zeros(0, dtype=np.bool_))
-    with pytest.raises(c_card.SampleError, match="no matured label"):
-        c_card.train(empty, event_name="bad_30d", horizon_days=30, provenance={})
+    empty = Sample(features.head(0), outcome[:0], outcome[:0], np.zeros(0, dtype=np.bool_))
+    with pytest.raises(SampleError, match="no matured label"):
+        family.train(CARD, empty, provenance={})
 
 
 def test_folds_of_cross_validation_never_split_a_customer() -> None:
     customer = np.repeat(np.arange(500), 3)
-    fold = c_card._folds(customer, seed=0)
+    fold = boosted._folds(customer, seed=0)
     assert all(len(set(fold[customer == c])) == 1 for c in range(500))

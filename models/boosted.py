@@ -1,8 +1,8 @@
-"""The C-card: P(an overdue account reaches DPD 31 within 30 days), calibrated, in points, with reasons.
+"""Boosted trees under monotone constraints, calibrated, in points, with reasons.
 
-Boosted trees under monotone constraints: a customer who is later, or has paid less, is never scored
-safer for it. Depth and number of rounds come from cross-validation on the training rows alone; the
-calibration line is fitted on the same out-of-fold predictions; the test rows are touched once.
+A customer who is later, or has paid less, is never scored safer for it. Depth and number of rounds come
+from cross-validation on the training rows alone; the calibration line is fitted on the same out-of-fold
+predictions; the test rows are touched once.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,14 @@ import polars as pl
 
 from models import booster as trees
 from models.card import ModelCard
+from models.catalogue import Recipe
 from models.evaluate import Floats, Ints, StabilityBins, auc, evaluate, ks, logistic_line
 from models.feature_list import FEATURE_NAMES, FEATURE_SET_VERSION, FEATURES, REASONS
+from models.predictions import Predictions
 from models.registry import Bundle, Calibration
+from models.sample import Sample
 from models.scaling import BandCuts, Scaling
 
-NAME = "c-card"
 _DEPTHS = (2, 3, 4)
 _FOLDS = 5
 _MAX_ROUNDS = 1500
@@ -34,31 +36,6 @@ _BASE: dict[str, Any] = {
 }  # fmt: skip
 
 
-class SampleError(ValueError):
-    """The sample cannot carry a card; the message says what is missing."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Observations to learn from: features row by row, outcome, a group per customer, test membership."""
-
-    features: pl.DataFrame
-    outcome: Ints
-    customer: Ints
-    is_test: npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a card says of each row. ``reasons`` holds up to four codes, the weightiest first."""
-
-    p_event: Floats
-    points: Floats
-    score: Ints
-    band: npt.NDArray[np.str_]
-    reasons: list[list[str]]
-
-
 @dataclass(frozen=True)
 class _Tuned:
     """The winner of cross-validation with its out-of-fold log odds on the training rows."""
@@ -69,12 +46,8 @@ class _Tuned:
     tried: list[dict[str, float]]
 
 
-def train(
-    sample: Sample, *, event_name: str, horizon_days: int, provenance: Mapping[str, Any], seed: int = 0,
-    threads: int = 2, min_events: int = 100,
-) -> Bundle:  # fmt: skip
-    """Train, calibrate and evaluate a C-card; raise SampleError when the sample cannot carry one."""
-    _check(sample, min_events)
+def train(recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed: int = 0, threads: int = 2) -> Bundle:
+    """Train, calibrate and evaluate a card."""
     matrix = _matrix(sample.features)
     learn, test = ~sample.is_test, sample.is_test
     tuned = _tune(matrix[learn], sample.outcome[learn], sample.customer[learn], seed=seed, threads=threads)
@@ -89,9 +62,11 @@ def train(
     # Out-of-fold on the training rows, as served on the test rows: the scores a new account would get.
     development = Scaling().points(np.concatenate([calibrated(tuned.margin), p_test]))
     card = ModelCard(
-        name=NAME,
-        event_name=event_name,
-        horizon_days=horizon_days,
+        name=recipe.name,
+        algorithm="boosted",
+        event_name=recipe.event,
+        event_is=recipe.event_is,
+        horizon_days=recipe.horizon_days,
         feature_set_version=FEATURE_SET_VERSION,
         features=FEATURE_NAMES,
         recipe={k: v for k, v in tuned.params.items() if k not in ("monotone_constraints", "nthread")}
@@ -112,10 +87,12 @@ def train(
         warnings=_warnings(measured.ks),
         provenance=provenance,
     )  # fmt: skip
-    return Bundle(card, Calibration(slope, intercept), trees.to_bytes(model))
+    return Bundle(
+        card, {"calibration.json": Calibration(slope, intercept).to_bytes(), "model.ubj": trees.to_bytes(model)}
+    )
 
 
-def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2) -> Predictions:
+def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2, exact_reasons: bool = True) -> Predictions:
     """Score rows of ``build_features`` with a bundle; a card of another feature set is refused."""
     card = bundle.card
     if (card.feature_set_version, card.features) != (FEATURE_SET_VERSION, FEATURE_NAMES):
@@ -123,12 +100,14 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2) -> Pred
             f"the card was trained on feature set {card.feature_set_version}, this release builds "
             f"{FEATURE_SET_VERSION}: train and approve a new card"
         )
+    codes = tuple(REASONS)
     if features.is_empty():  # XGBoost gives arrays of another shape for no rows
         none = np.zeros(0)
-        return Predictions(none, none, none.astype(np.int64), none.astype(np.str_), [])
+        return Predictions(none, none, none.astype(np.int64), none.astype(np.str_),
+                           np.zeros((0, _TOP_REASONS), np.int8), codes, none.astype(np.bool_))  # fmt: skip
     matrix = _matrix(features)
-    model = trees.from_bytes(bundle.model, threads=threads)
-    line = bundle.calibration
+    model = trees.from_bytes(bundle.parts["model.ubj"], threads=threads)
+    line = Calibration.from_bytes(bundle.parts["calibration.json"])
     p = np.asarray(1 / (1 + np.exp(-(line.slope * trees.margin(model, matrix) + line.intercept))))
     points = card.scaling.points(p)
     score = np.rint(points).astype(np.int64)
@@ -137,7 +116,9 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2) -> Pred
         points=points,
         score=score,
         band=card.cuts.band(score),
-        reasons=_reasons(trees.contributions(model, matrix)),
+        reason_index=_reasons(trees.contributions(model, matrix)),
+        codes=codes,
+        is_fallback=np.zeros(len(p), dtype=np.bool_),
     )
 
 
@@ -145,20 +126,6 @@ def _matrix(features: pl.DataFrame) -> Floats:
     """Order the features as the card knows them; null becomes NaN, which the trees route on purpose."""
     frame = features.select(pl.col(FEATURE_NAMES).cast(pl.Float64).fill_null(float("nan")))
     return frame.to_numpy()
-
-
-def _check(sample: Sample, min_events: int) -> None:
-    if len(sample.outcome) == 0:
-        raise SampleError("there is no matured label of an overdue account to learn from")
-    parts = (("training", ~sample.is_test, min_events), ("test", sample.is_test, min_events // 4))
-    for part, rows, least in parts:
-        outcome = sample.outcome[rows]
-        bads, goods = int(outcome.sum()), int(len(outcome) - outcome.sum())
-        if min(bads, goods) < least:
-            raise SampleError(
-                f"the {part} part has {bads} accounts with the event and {goods} without; "
-                f"a card needs at least {least} of each"
-            )
 
 
 def _tune(matrix: Floats, outcome: Ints, customer: Ints, *, seed: int, threads: int) -> _Tuned:
@@ -229,13 +196,11 @@ def _warnings(measured_ks: float) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _reasons(shares: Floats) -> list[list[str]]:
+def _reasons(shares: Floats) -> npt.NDArray[np.int8]:
     """Sum the features' shares per reason and name the weightiest that raise the risk."""
     codes = tuple(REASONS)
     place = np.array([codes.index(f.reason) for f in FEATURES])
     summed = np.zeros((len(shares), len(codes)))
     np.add.at(summed.T, place, shares.T)
     top = np.argsort(-summed, axis=1, kind="stable")[:, :_TOP_REASONS]
-    return [
-        [codes[i] for i in row if weight[i] > 0] for row, weight in zip(top.tolist(), summed, strict=True)
-    ]  # fmt: skip
+    return np.where(np.take_along_axis(summed, top, axis=1) > 0, top, -1).astype(np.int8)

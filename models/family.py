@@ -1,0 +1,48 @@
+"""One door to every model: train a recipe, predict with a bundle, whatever the algorithm inside.
+
+An algorithm is a module with ``train(recipe, sample, *, provenance, seed, threads) -> Bundle`` and
+``predict(bundle, features, *, threads, exact_reasons) -> Predictions``, listed in ``ALGORITHMS``; it is
+imported when first asked for.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import polars as pl
+
+from models.catalogue import Recipe
+from models.predictions import Predictions
+from models.registry import Bundle
+from models.sample import Sample
+
+ALGORITHMS: dict[str, str] = {"boosted": "models.boosted"}
+"""Name of an algorithm to the module that knows it."""
+
+
+def train(
+    recipe: Recipe, sample: Sample, *, algorithm: str | None = None, provenance: Mapping[str, Any], seed: int = 0,
+    threads: int = 2, min_events: int | None = None,
+) -> Bundle:  # fmt: skip
+    """Train, calibrate and evaluate a recipe; raise SampleError when the sample cannot carry it."""
+    chosen = algorithm or recipe.algorithms[0]
+    if chosen not in recipe.algorithms:
+        raise ValueError(f"{recipe.name} is trained as {' or '.join(recipe.algorithms)}, not as {chosen}")
+    sample.check(recipe.min_events if min_events is None else min_events)
+    bundle: Bundle = _module(chosen).train(recipe, sample, provenance=provenance, seed=seed, threads=threads)
+    return bundle
+
+
+def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2, exact_reasons: bool = True) -> Predictions:
+    """Score rows with a bundle; a card of another feature set is refused in one sentence."""
+    said: Predictions = _module(bundle.card.algorithm).predict(
+        bundle, features, threads=threads, exact_reasons=exact_reasons
+    )
+    return said
+
+
+def _module(algorithm: str) -> ModuleType:
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"this release has no algorithm {algorithm!r}; train the model again")
+    return import_module(ALGORITHMS[algorithm])

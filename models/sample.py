@@ -1,0 +1,48 @@
+"""A sample to learn from, and what makes one unfit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from models.evaluate import Floats, Ints
+
+Bools = npt.NDArray[np.bool_]
+
+
+class SampleError(ValueError):
+    """The sample cannot carry a model; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Observations to learn from, row by row.
+
+    ``outcome`` is 0 or 1; ``customer`` numbers the people, none of whom may stand on both sides of a fold;
+    ``is_test`` marks rows touched once, at the end. ``amount`` (minor units) weighs the amount-weighted
+    figures; ``value`` is the continuous target of amount models (a share of 0..1). ``groups`` holds columns
+    for segment and fairness reports, never for the model.
+    """
+
+    features: pl.DataFrame
+    outcome: Ints
+    customer: Ints
+    is_test: Bools
+    amount: Floats | None = None
+    value: Floats | None = None
+    groups: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
+
+    def check(self, least: int) -> None:
+        """Raise SampleError unless both parts hold enough rows with and without the event."""
+        if len(self.outcome) == 0:
+            raise SampleError("there is no matured label of this population to learn from")
+        for part, rows, enough in (("training", ~self.is_test, least), ("test", self.is_test, least // 4)):
+            outcome = self.outcome[rows]
+            bads, goods = int(outcome.sum()), int(len(outcome) - outcome.sum())
+            if min(bads, goods) < enough:
+                raise SampleError(
+                    f"the {part} part has {bads} accounts with the event and {goods} without; "
+                    f"a card needs at least {enough} of each"
+                )
