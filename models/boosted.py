@@ -17,8 +17,9 @@ from models import booster as trees
 from models.card import ModelCard
 from models.catalogue import Recipe
 from models.evaluate import Floats, Ints, StabilityBins, auc, evaluate, ks, logistic_line
-from models.feature_list import FEATURE_NAMES, FEATURE_SET_VERSION, FEATURES, REASONS
+from models.feature_list import FEATURE_NAMES, FEATURE_SET_VERSION, FEATURES
 from models.predictions import Predictions
+from models.reasons import REASONS, sayable_sentences, staff_sentences
 from models.registry import Bundle, Calibration
 from models.sample import Sample
 from models.scaling import BandCuts, Scaling
@@ -80,7 +81,8 @@ def train(recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed
         segments=_segments(sample.features.filter(test), sample.outcome[test], p_test),
         importance=trees.importance(model, FEATURE_NAMES),
         missing_share=dict(zip(FEATURE_NAMES, np.isnan(matrix).mean(axis=0).round(4).tolist(), strict=True)),
-        reasons=REASONS,
+        reasons=staff_sentences(REASONS),
+        sayable=sayable_sentences(REASONS),
         scaling=Scaling(),
         cuts=BandCuts.of(np.rint(development)),
         development=StabilityBins.of(development),

@@ -30,6 +30,8 @@ class ModelCard:
     scaling: Scaling
     cuts: BandCuts
     development: StabilityBins
+    sayable: Mapping[str, str] = field(default_factory=dict)
+    """Reason code -> sentence an agent may say to the customer; ``reasons`` are the ones staff read."""
     algorithm: str = "boosted"
     event_is: Literal["bad", "good"] = "bad"
     figures: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""FEATURES: every feature as a row of data, and the sentence behind each reason code.
+"""FEATURES: every feature as a row of data; the sentences behind the reason codes are in ``models.reasons``.
 
 All are free of scale (ratios, counts, days, status codes), so that a card trained on one lender's
 book can serve another's. No demographics, no treatment or assignment variables (domain brief §3.4).
@@ -7,29 +7,12 @@ Change the list or a meaning: raise FEATURE_SET_VERSION, and retrain; an old car
 
 import polars as pl
 
+from models.reasons import REASONS as REASONS
 from models.schema import Direction, FeatureSpec
 
 FEATURE_SET_VERSION = 1
 MONTHS = 6
 """Months of history: month 0 is the last one that ended on or before the observation date."""
-
-REASONS: dict[str, str] = {
-    "late_now": "The account is far past due now",
-    "late_history": "The account was late in earlier months",
-    "getting_later": "The delay has grown over the last months",
-    "high_use": "Most of the credit limit is used",
-    "use_rising": "The used share of the limit has changed",
-    "paid_little": "Little of what was billed has been paid",
-    "no_recent_payment": "No payment for some time",
-    "arrears_large": "A large part of the balance is overdue",
-    "young_account": "The age of the account",
-    "earlier_episodes": "The account has been overdue before",
-    "hard_to_reach": "Contact attempts have not reached the customer",
-    "promises_broken": "Promises to pay were not kept, or payment was refused",
-    "many_lenders": "The customer has applied to, or borrowed from, many lenders",
-    "recent_applications": "Recent applications for credit elsewhere",
-    "external_unknown": "No outside credit information was found",
-}
 
 _UP, _DOWN, _FREE = Direction.RISKIER, Direction.SAFER, Direction.FREE
 _SHORT = "history shorter than this, or no such month"
@@ -93,6 +76,9 @@ FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("ml_accel", "signals", _NO_HIT, _FREE, "recent_applications"),
     FeatureSpec("ml_nbank_share_12m", "signals", _NO_HIT, _FREE, "many_lenders"),
 )  # fmt: skip
+
+SPECS: dict[str, FeatureSpec] = {f.name: f for f in FEATURES}
+"""Every feature of the house by its name."""
 
 FEATURE_NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
 
