@@ -2,7 +2,7 @@
 
 import pytest
 
-from collections_app.web.reports.plots import LINES, Rate, bar_plot, heat_map, line_plot, per_cent
+from collections_app.web.plots import LINES, Rate, bar_plot, heat_map, line_plot, per_cent
 
 
 def test_a_cell_holds_its_number_and_is_the_deeper_the_larger_it_is() -> None:

@@ -127,7 +127,7 @@ def as_json(report: Report) -> str:
     return json.dumps(known, default=str, ensure_ascii=False, indent=1)
 
 
-def as_csv(report: Report) -> str:
+def as_csv(report: Report | Table) -> str:
     """Write the rows as CSV (RFC 4180) under the columns' names; an unknown rate is an empty field.
 
     A text that a spreadsheet would take for a formula (the lenders' names are theirs) begins with an apostrophe.

@@ -11,7 +11,7 @@ from collections_app.domain.money import Money
 from collections_app.queries.reports.registry import REPORTS
 from collections_app.queries.reports.report import Column, Kind, Report, Value
 from collections_app.web.formatting import amount, percent, whole
-from collections_app.web.reports.plots import Plot, Rate, bar_plot, heat_map, line_plot
+from collections_app.web.plots import Plot, Rate, bar_plot, heat_map, line_plot
 
 FAMILIES = {
     "roll_rates": "How the book moves", "vintage": "Cohorts", "customers": "Customers", "cures": "Entry and cure",
