@@ -80,6 +80,11 @@ def payment(ref: str, account_ref: str, amount: int, on: date, **over: Any) -> d
     return {**row, **over}
 
 
+def event(ref: str, account_ref: str, at: str, kind: str = "login", **over: Any) -> dict[str, Any]:
+    """Return one row of the customer events file."""
+    return {"event_id": ref, "account_id": account_ref, "kind": kind, "occurred_at": at, "amount": "", **over}
+
+
 def write_feed(folder: Path, day: date, *, source: str = "bank", mode: str = "delta", **entities: Rows) -> Path:
     """Write the files of a day and their manifest; return the manifest's path."""
     here = folder / source / day.isoformat()

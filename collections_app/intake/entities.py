@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from collections_app.domain.contact import Channel, CollectorRole, PointKind
+from collections_app.domain.customer_events import CustomerEventKind
 from collections_app.domain.multi_lending import PRODUCT, KeyType
 from collections_app.domain.outcomes import Disposition, Outcome
 from strategies.parameters.products import product_names
@@ -240,6 +241,14 @@ ENTITIES: dict[str, Entity] = {
         },
         key=("provider", "hit_ref"),
         keeps="a hit stays on record; send removed_on",
+    ),
+    "events": Entity(
+        {
+            "event_ref": _need(_id()), "account_ref": _need(_id()), "kind": _need(_enum(*CustomerEventKind)),
+            "occurred_at": _need(_INSTANT), "amount": _DUE,
+        },
+        key=("event_ref",),
+        keeps="what a customer did stays on record",
     ),
     "labels": Entity(
         {

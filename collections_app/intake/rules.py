@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from collections_app.domain.customer_events import CustomerEventKind
 from collections_app.intake.entities import ENTITIES, REVERSING
 
 
@@ -66,6 +67,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "placements": (
         Rule("recalled_on", "recalled before it was placed",
              lambda _: pl.col("recalled_on") < pl.col("placed_on"), ("recalled_on",)),
+    ),
+    "events": (
+        Rule("amount", "money was spent, but not how much",
+             _missing("amount", pl.col("kind") == CustomerEventKind.SPEND.value)),
     ),
     "signals": (
         Rule("purpose_code", "an answer must say for what purpose the vendor was asked",

@@ -27,6 +27,7 @@ ESSENTIAL: dict[str, tuple[str, ...]] = {
     "agency_activity": ("attempt_ref", "account_ref", "started_at", "outcome"),
     "enquiries": ("enquiry_ref", "customer_ref", "institution", "enquired_at"),
     "list_hits": ("hit_ref", "customer_ref", "list_code", "event_on"),
+    "events": ("event_ref", "account_ref", "kind", "occurred_at"),
     "labels": ("account_ref", "label", "outcome"),
 }
 

@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("occurred_on", sa.Date(), nullable=False),
+        sa.Column("local_hour", sa.SmallInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=True),
         sa.Column("known_on", sa.Date(), nullable=False),
         sa.Column("batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

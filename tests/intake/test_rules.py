@@ -50,6 +50,9 @@ ROWS: dict[str, dict[str, object]] = {
         "hit_id": "H1", "customer_id": "C1", "provider": "court", "list_code": "court_executed", "severity": 3,
         "event_date": "2025-12-01", "is_confirmed": "true",
     },
+    "events": {
+        "event_id": "V1", "account_id": "A1", "kind": "spend", "occurred_at": "2026-03-01T14:05:00Z", "amount": 1200,
+    },
 }  # fmt: skip
 
 
@@ -90,6 +93,8 @@ def test_a_good_row_of_each_entity_is_taken_with_its_op_and_source_time(tmp_path
         ("signals", {"hit_status": "no_hit", "ml_id_all_apps_7d": "", "consent_id": ""}, "consent_id",
          "an answer must name the consent by which the vendor was asked"),
         ("list_hits", {"severity": 6}, "severity", "is above 5"),
+        ("events", {"amount": ""}, "amount", "money was spent, but not how much"),
+        ("events", {"op": "delete"}, "op", "cannot be deleted: what a customer did stays on record"),
         ("signals", {"hit_status": "no_hit"}, "hit_status", "carries counts without a hit: nothing known is not zero"),
         ("signals", {"hit_status": "error", "ml_id_all_apps_7d": 0}, "hit_status",
          "carries counts without a hit: nothing known is not zero"),
@@ -136,6 +141,7 @@ TABLES = {
     "customers": t.Customer, "accounts": t.Account, "instalments": t.Instalment, "contact_points": t.ContactPoint,
     "payments": t.Payment, "cycles": t.AccountCycle, "placements": t.Placement, "signals": t.ExternalSignal,
     "enquiries": t.CreditEnquiry, "list_hits": t.ListHit, "labels": t.TrainingLabel,
+    "events": t.CustomerEvent,
 }  # fmt: skip
 # References to other rows, and consents: kept elsewhere than in the entity's own table.
 ELSEWHERE = {"customer_ref", "account_ref"}

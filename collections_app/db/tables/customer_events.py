@@ -11,8 +11,9 @@ from collections_app.db.base import Base, Id, ref
 class CustomerEvent(Base):
     """Something a customer did in the lender's app or with the account; what the high-frequency B-card reads.
 
-    ``kind`` is one of the lender's event kinds (login, repay_page, card_unbound, spend ...). Append-only;
-    ``known_on`` is the business date of the feed that told us.
+    ``kind`` is a CustomerEventKind (login, repay_page, card_unbound, spend ...). ``occurred_on`` and
+    ``local_hour`` are by the customer's own clock. Append-only; ``known_on`` is the business date of the feed
+    that told us: what arrived late was not known before.
     """
 
     __tablename__ = "customer_event"
@@ -28,6 +29,7 @@ class CustomerEvent(Base):
     kind: Mapped[str] = mapped_column(sa.String(32))
     occurred_at: Mapped[datetime]
     occurred_on: Mapped[date]
+    local_hour: Mapped[int] = mapped_column(sa.SmallInteger)
     amount: Mapped[int | None] = mapped_column(sa.BigInteger)
     known_on: Mapped[date]
     batch_id: Mapped[int] = ref("feed_batch.id", index=False)

@@ -9,7 +9,7 @@ from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.errors import InvalidInput
 from collections_app.intake.mapping import Mapping
 from collections_app.services import signals
-from collections_app.services.loading import accounts, activity, labels, payments, people, placements, schedules
+from collections_app.services.loading import accounts, activity, events, labels, payments, people, placements, schedules
 from collections_app.services.loading.known import FEW, Counts, Known, Load
 
 __all__ = ["Counts", "Known", "Load", "finish", "prepare_frame", "warm", "write", "write_frame"]
@@ -23,6 +23,7 @@ _WRITERS: dict[str, Callable[[Load, pl.DataFrame], Counts]] = {
     "cycles": schedules.write_cycles,
     "placements": placements.write,
     "agency_activity": activity.write,
+    "events": events.write,
     "labels": labels.write,
 }
 _OUTSIDE = {
