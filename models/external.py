@@ -11,7 +11,8 @@ import polars as pl
 from models.schema import SIGNAL_FIELDS, RawFrames
 
 _LIFETIME_DAYS = 180
-_STATUS = {"hit": 1.0, "no_hit": -1.0, "not_queried": -2.0, "error": -3.0}
+STATUS = {"hit": 1.0, "no_hit": -1.0, "not_queried": -2.0, "error": -3.0}
+"""What ``ml_status`` says: only a hit has counts; no hit is an answer, the other two are silence."""
 _ACCEL_GUARD = 0.5
 
 
@@ -24,7 +25,7 @@ def external_features(frames: RawFrames, as_of: date) -> pl.DataFrame:
     return known.select(
         "account_id",
         ml_status=pl.col("hit_status").fill_null("not_queried")
-        .replace_strict(_STATUS, default=_STATUS["error"], return_dtype=pl.Float64),
+        .replace_strict(STATUS, default=STATUS["error"], return_dtype=pl.Float64),
         ml_apps_12m=pl.col(apps.format("12m")),
         ml_orgs_12m=pl.col(orgs.format("12m")),
         ml_orgs_24m=pl.col(orgs.format("24m")),
