@@ -59,9 +59,11 @@ def fit_watched(
     return Curve(booster, np.array(history["watch"]["logloss"]))
 
 
-def fit(features: Floats, outcome: Ints, *, params: Mapping[str, Any], rounds: int) -> "Booster":
-    """Fit a fixed number of rounds."""
-    booster: Booster = _xgboost().train(dict(params), _matrix(features, outcome), rounds)
+def fit(
+    features: Floats, outcome: Floats | Ints, *, params: Mapping[str, Any], rounds: int, weight: Floats | None = None
+) -> "Booster":
+    """Fit a fixed number of rounds; ``weight`` is one per row."""
+    booster: Booster = _xgboost().train(dict(params), _matrix(features, outcome, weight), rounds)
     return booster
 
 
@@ -96,6 +98,6 @@ def from_bytes(raw: bytes, *, threads: int) -> "Booster":
     return booster
 
 
-def _matrix(features: Floats, outcome: Ints | None = None) -> "DMatrix":
-    matrix: DMatrix = _xgboost().DMatrix(features, label=outcome, missing=np.nan)
+def _matrix(features: Floats, outcome: Floats | Ints | None = None, weight: Floats | None = None) -> "DMatrix":
+    matrix: DMatrix = _xgboost().DMatrix(features, label=outcome, weight=weight, missing=np.nan)
     return matrix
