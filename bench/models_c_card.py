@@ -21,9 +21,10 @@ import polars as pl
 from collections_app.db.migrate import upgrade
 from collections_app.db.session import Database
 from collections_app.db.unit_of_work import UnitsOfWork
+from collections_app.domain.model_stages import Stage
 from collections_app.domain.permissions import SYSTEM, Actor, Role
 from collections_app.intake.mapping import load_mapping
-from collections_app.services import casework, feedback, intake, ledger, scoring, training
+from collections_app.services import casework, feedback, intake, ledger, model_stages, scoring, training
 from models.registry import ModelStore
 
 DAY = date(2005, 9, 30)
@@ -76,7 +77,7 @@ def speed(data: Path, copies: int) -> None:
     with house() as (units, models, folder):
         model = train(units, models, data)
         with units.begin(Actor(id=1, name="bench", role=Role.STRATEGIST)) as uow:
-            training.approve(uow, name=model.name, version=model.version)
+            model_stages.move(uow, name=model.name, version=model.version, to=Stage.CHAMPION, note="bench")
         raw = (data / BOOK).read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         overdue = pl.read_csv(raw).filter(pl.col("PAY_0") >= 1)
         book = pl.concat([overdue.with_columns(pl.col("ID") + 100_000 * n) for n in range(copies)])

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from collections_app.domain.errors import InvalidInput, NotAllowed
+from collections_app.domain.model_stages import Stage
 from collections_app.domain.permissions import SYSTEM
 from collections_app.intake.mapping import load_mapping
 from collections_app.queries.model_versions import get_model, list_models
-from collections_app.services import training, users
+from collections_app.services import model_stages, training, users
 
 if TYPE_CHECKING:
     from collections_app.wiring import App
@@ -96,18 +97,41 @@ def show(app: "App", name: str, version: str) -> None:
         click.echo(json.dumps(get_model(session, name, version).as_dict(), indent=1))
 
 
+_PASSWORD = click.password_option(confirmation_prompt=False)
+_BY = click.option("--by", "username", required=True, help="the person who orders it; needs a strategist's login")
+_NOTE = click.option("--note", default="", help="why; for a card with alarms: what was inspected")
+
+
+@group.command("stage")
+@click.argument("name")
+@click.argument("version")
+@click.argument("stage", type=click.Choice([s.value for s in Stage]))
+@_BY
+@_NOTE
+@_PASSWORD
+@click.pass_obj
+def stage(app: "App", name: str, version: str, stage: str, username: str, note: str, password: str) -> None:
+    """Move a model to another stage of its life. Only the champion decides; shadow and challenger are scored too."""
+    _move(app, (name, version), Stage(stage), by=(username, password), note=note)
+
+
 @group.command("approve")
 @click.argument("name")
 @click.argument("version")
-@click.option("--by", "username", required=True, help="the person who approves; needs a strategist's login")
-@click.password_option(confirmation_prompt=False)
+@_BY
+@_NOTE
+@_PASSWORD
 @click.pass_obj
-def approve(app: "App", name: str, version: str, username: str, password: str) -> None:
-    """Let a model work from the next scoring on; the one before it retires."""
+def approve(app: "App", name: str, version: str, username: str, note: str, password: str) -> None:
+    """Let a model work from the next scoring on; the one before it retires. Short for ``stage ... champion``."""
+    _move(app, (name, version), Stage.CHAMPION, by=(username, password), note=note)
+
+
+def _move(app: "App", model: tuple[str, str], to: Stage, *, by: tuple[str, str], note: str) -> None:
     with app.units.begin() as uow:
-        person = users.authenticate(uow, username, password)
+        person = users.authenticate(uow, *by)
     if person is None:
         raise NotAllowed("unknown username or wrong password")
     with app.units.begin(person) as uow:
-        training.approve(uow, name=name, version=version)
-    click.echo(f"{name} {version} is the champion now")
+        model_stages.move(uow, name=model[0], version=model[1], to=to, note=note)
+    click.echo(f"{model[0]} {model[1]} is {'the champion now' if to == Stage.CHAMPION else f'{to} now'}")

@@ -1,7 +1,7 @@
-"""From matured labels to a candidate model; and a person's word that lets it work.
+"""From matured labels to a candidate model.
 
 Training reads the tables with the same queries and the same feature builder as scoring. A model is
-never promoted by a job: ``approve`` wants a person.
+never promoted by a job: ``model_stages.move`` wants a person.
 """
 
 import csv
@@ -21,7 +21,7 @@ from collections_app.db.migrate import upgrade
 from collections_app.db.session import Database
 from collections_app.db.tables import ModelVersion
 from collections_app.db.unit_of_work import UnitOfWork, UnitsOfWork
-from collections_app.domain.errors import InvalidInput, NotAllowed, NotFound
+from collections_app.domain.errors import InvalidInput
 from collections_app.domain.permissions import SYSTEM, Actor, Permission
 from collections_app.intake.mapping import Mapping
 from collections_app.queries.feature_frames import matured_labels, raw_frames
@@ -35,7 +35,7 @@ from models.registry import ModelStore
 from models.sample import Sample, SampleError
 
 C_CARD = "c-card"
-CHALLENGER, CHAMPION, RETIRED = "challenger", "champion", "retired"
+CHALLENGER = "challenger"
 _TEST_PERCENT = 30
 
 
@@ -119,28 +119,6 @@ def train_from_file(
             )
         finally:
             scratch.engine.dispose()
-
-
-def approve(uow: UnitOfWork, *, name: str, version: str) -> ModelVersion:
-    """Let a model work from the next scoring on; the champion before it retires. A person's decision."""
-    uow.actor.require(Permission.MODEL_APPROVE)
-    if uow.actor.id is None:
-        raise NotAllowed("a model is approved by a person, never by the system")
-    versions = {
-        v.version: v
-        for v in uow.session.scalars(sa.select(ModelVersion).where(ModelVersion.name == name).with_for_update())
-    }
-    if version not in versions:
-        raise NotFound(f"there is no {name} {version}; `collections model list` shows what there is")
-    chosen = versions[version]
-    if chosen.stage == CHAMPION:
-        return chosen
-    for other in versions.values():
-        if other.stage == CHAMPION:
-            other.stage = RETIRED
-    uow.session.flush()  # one champion at a time, also between the two statements
-    chosen.stage, chosen.approved_at, chosen.approved_by = CHAMPION, uow.now, uow.actor.name
-    return chosen
 
 
 def _with_fold(rows: pl.DataFrame, split: Path | None) -> pl.DataFrame:

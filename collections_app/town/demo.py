@@ -13,6 +13,7 @@ from pathlib import Path
 
 from collections_app.db.unit_of_work import UnitOfWork, UnitsOfWork
 from collections_app.domain.errors import DomainError, InvalidInput
+from collections_app.domain.model_stages import Stage
 from collections_app.domain.permissions import SYSTEM, Actor, Role
 from collections_app.intake.mapping import load_mapping
 from collections_app.jobs.runner import run_day
@@ -22,6 +23,7 @@ from collections_app.services import (
     feedback,
     intake,
     ledger,
+    model_stages,
     queueing,
     robocalls,
     runs,
@@ -188,14 +190,17 @@ class Demo:
             self.notes.append(f"left out: the real lender's file and the cold-start model: no {self.plan.real_file}")
             return
         trained = training.train_from_file(
-            self.units, actor=strategist, models=self.app.models, path=self.plan.real_file,
+            self.units, actor=SYSTEM, models=self.app.models, path=self.plan.real_file,
             mapping=load_mapping("uci_credit_card"), business_date=REAL_FILE_DATE,
         )  # fmt: skip
         self._approve(strategist, trained, "cold start, trained on the real lender's file")
 
     def _approve(self, strategist: Actor, trained: training.TrainedModel, what: str) -> None:
         with self.units.begin(strategist) as uow:
-            training.approve(uow, name=trained.name, version=trained.version)
+            model_stages.move(
+                uow, name=trained.name, version=trained.version, to=Stage.CHAMPION,
+                note="demonstration: the card's figures and alarms were read",
+            )  # fmt: skip
         test = trained.card["test"]
         self.notes.append(
             f"{trained.name} {trained.version} ({what}): AUC {test['auc']:.3f}, KS {test['ks']:.3f} "
@@ -236,7 +241,7 @@ class Demo:
     def _own_model(self, strategist: Actor) -> None:
         """Train on the town's own matured labels; with too few, the model at work stays."""
         try:
-            trained = training.train_c_card(self.units, actor=strategist, models=self.app.models, source=SOURCE)
+            trained = training.train_c_card(self.units, actor=SYSTEM, models=self.app.models, source=SOURCE)
         except InvalidInput as error:
             self.notes.append(f"no model of the town's own on day {OWN_MODEL_AFTER_DAYS}: {error.message}")
             return

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from collections_app.db import tables as t
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.contact import AttemptStatus, CampaignStatus, Channel
+from collections_app.domain.model_stages import Stage
 from collections_app.domain.outcomes import Disposition, Outcome
-from collections_app.domain.permissions import Actor, Role
+from collections_app.domain.permissions import SYSTEM, Actor, Role
 from collections_app.domain.promises import PromiseStatus
 from collections_app.gateways.blobs import BlobStore
 from collections_app.gateways.sms import StatusReport
@@ -37,7 +38,8 @@ from collections_app.services import (
     robocalls,
     transcription,
 )
-from collections_app.services.training import approve, train_c_card
+from collections_app.services.model_stages import move
+from collections_app.services.training import train_c_card
 from collections_app.town.calls import CHANNEL_MAP, PlantedCall, planted_calls, render
 from models.registry import ModelStore
 from strategies.book import DEFAULT_BOOK, load_book
@@ -190,9 +192,9 @@ def test_one_row_goes_from_the_lenders_file_to_a_label_and_the_feed_upstream(hou
             session.execute(sa.select(t.TrainingLabel.outcome, sa.func.count()).group_by(t.TrainingLabel.outcome)).all()
         )
     assert labels == {0: 21, 1: 21}
-    trained = train_c_card(house.units, actor=house.strategist, models=house.models, min_events=5, threads=1)
+    trained = train_c_card(house.units, actor=SYSTEM, models=house.models, min_events=5, threads=1)
     with house.units.begin(house.strategist) as uow:
-        approve(uow, name=trained.name, version=trained.version)
+        move(uow, name=trained.name, version=trained.version, to=Stage.CHAMPION, note="a made book of 42 rows")
 
     # 9-10. Today's campaigns: pausing holds every message, resuming lets them go, once.
     with house.units.database.reading() as session:

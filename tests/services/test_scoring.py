@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from collections_app.db import tables as t
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.errors import NotAllowed, NotConfigured
-from collections_app.domain.permissions import Actor, Role
-from collections_app.services import scoring, training
+from collections_app.domain.model_stages import Stage
+from collections_app.domain.permissions import SYSTEM, Actor, Role
+from collections_app.services import model_stages, scoring, training
 from models.registry import ModelStore
 from tests.card_books import count, make_labelled_book
 from tests.factories import TODAY, make_account, make_case, make_episode, make_standing
@@ -26,9 +27,9 @@ def models(tmp_path: Path) -> ModelStore:
 def crown(units: UnitsOfWork, models: ModelStore) -> str:
     """Train on a made book and let a person approve."""
     make_labelled_book(units, rows=900)
-    model = training.train_c_card(units, actor=STRATEGIST, models=models, min_events=60)
+    model = training.train_c_card(units, actor=SYSTEM, models=models, min_events=60)
     with units.begin(STRATEGIST) as uow:
-        training.approve(uow, name=model.name, version=model.version)
+        model_stages.move(uow, name=model.name, version=model.version, to=Stage.CHAMPION, note="a made book")
     return model.version
 
 

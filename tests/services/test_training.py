@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from collections_app.db import tables as t
 from collections_app.db.unit_of_work import UnitsOfWork
-from collections_app.domain.errors import InvalidInput, NotAllowed, NotFound
+from collections_app.domain.errors import InvalidInput, NotAllowed
 from collections_app.domain.permissions import SYSTEM, Actor, Role
 from collections_app.intake.mapping import load_mapping
 from collections_app.queries.feature_frames import raw_frames
@@ -111,39 +111,6 @@ def test_accounts_that_were_not_overdue_do_not_count(units: UnitsOfWork, models:
 def test_an_agent_may_not_train(units: UnitsOfWork, models: ModelStore) -> None:
     with pytest.raises(NotAllowed):
         training.train_c_card(units, actor=Actor(1, "ann", Role.AGENT, 1), models=models)
-
-
-def add_version(units: UnitsOfWork, version: str, stage: str = "challenger") -> None:
-    with units.begin() as uow:
-        uow.session.add(
-            t.ModelVersion(name="c-card", version=version, stage=stage, bundle_key=f"c-card/{version}",
-                           card={}, trained_at=uow.now, trained_by="sam")
-        )  # fmt: skip
-
-
-def test_approval_makes_a_champion_and_retires_the_one_before(units: UnitsOfWork) -> None:
-    add_version(units, "a")
-    add_version(units, "b")
-    for version in ("a", "b"):
-        with units.begin(STRATEGIST) as uow:
-            training.approve(uow, name="c-card", version=version)
-    with units.database.reading() as session:
-        stages = {m.version: (m.stage, m.approved_by) for m in list_models(session)}
-    assert stages == {"a": ("retired", "sam"), "b": ("champion", "sam")}
-
-
-def test_the_system_never_approves_a_model(units: UnitsOfWork) -> None:
-    add_version(units, "a")
-    with units.begin() as uow, pytest.raises(NotAllowed):
-        training.approve(uow, name="c-card", version="a")
-    nobody = Actor(id=None, name="script", role=Role.STRATEGIST)
-    with units.begin(nobody) as uow, pytest.raises(NotAllowed, match="by a person"):
-        training.approve(uow, name="c-card", version="a")
-
-
-def test_an_unknown_version_cannot_be_approved(units: UnitsOfWork) -> None:
-    with units.begin(STRATEGIST) as uow, pytest.raises(NotFound, match="no c-card zz"):
-        training.approve(uow, name="c-card", version="zz")
 
 
 def test_a_research_file_is_learnt_from_without_becoming_cases(
