@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from collections_app.domain.outcomes import Disposition, Outcome
+from collections_app.town.app_events import AppEvents
 from collections_app.town.ledger import Cash, Ledger
 from collections_app.town.population import Bools, Floats, Habit, Ints, PointTruth, Population
 from collections_app.town.streams import stream
@@ -68,6 +69,7 @@ class Behaviour:
     promise_due: Ints = field(init=False)
     promise_amount: Ints = field(init=False)
     last_paid: Ints = field(init=False)
+    app: AppEvents = field(init=False)
     _returns: dict[date, list[Cash]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,6 +79,7 @@ class Behaviour:
         self.promise_due = np.zeros(accounts, dtype=np.int64)
         self.promise_amount = np.zeros(accounts, dtype=np.int64)
         self.last_paid = np.zeros(people, dtype=np.int64)
+        self.app = AppEvents(self.town, self.ledger)
 
     # -- contact changes people -------------------------------------------------------------------
 
@@ -97,7 +100,7 @@ class Behaviour:
     # -- a day of paying ----------------------------------------------------------------------------
 
     def live(self, day: date) -> None:
-        """Live one day: bills fall due, people pay, banks return payments; pressure and fatigue fade."""
+        """Live one day: bills fall due, people pay and use the app, banks return money; pressure and fatigue fade."""
         rng = stream(self.town.seed, "day", day.toordinal())
         ledger, owner = self.ledger, self.town.accounts.owner
         before = ledger.is_overdue()
@@ -117,6 +120,7 @@ class Behaviour:
             if cash.kind == "payment":
                 self.last_paid[owner[cash.account]] = day.toordinal()
         ledger.close_day(due)
+        self.app.live(day)
         self.pressure *= 0.80
         self.fatigue *= 0.90
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from collections_app.town.app_events import AppEvents
 from collections_app.town.bureau import Bureaus
 from collections_app.town.ledger import Cash, Ledger
 from collections_app.town.population import Bools, Ints, Points, Population
@@ -26,6 +27,7 @@ _SUMS = {
     "payments": ("amount",),
     "cycles": ("statement_amount", "paid_amount"),
     "signals": ("cost_minor",),
+    "events": ("amount",),
 }
 
 
@@ -35,6 +37,7 @@ class FeedWriter:
 
     town: Population
     ledger: Ledger
+    app: AppEvents
     folder: Path
     _told_customer: Bools = field(init=False)
     _told_overdue: Bools = field(init=False)
@@ -75,6 +78,9 @@ class FeedWriter:
         }
         self._told_customer[arrivals] = True
         self._told_account[accounts] = True
+        # Of everybody who was ever told of: the quiet weeks after a cure are when a warning is worth something.
+        told = np.flatnonzero(self._told_account)
+        frames["events"] = self.app.frame(told, first_time, business_date - timedelta(days=1))
         self._told_overdue[:] = False
         self._told_overdue[accounts] = self.ledger.is_overdue()[accounts]
         return self._save([*frames.items(), *self._outside(owners, business_date)], mode, business_date)

@@ -32,7 +32,7 @@ class Town:
         people = found(seed=seed, size=size, start=start, days=days)
         ledger = Ledger(people)
         mind = Behaviour(people, ledger)
-        town = cls(people, ledger, mind, FeedWriter(people, ledger, feed_folder))
+        town = cls(people, ledger, mind, FeedWriter(people, ledger, mind.app, feed_folder))
         day = ledger.day
         while day < start:
             mind.live(day)
