@@ -10,7 +10,7 @@ import polars as pl
 from models.reasons import REASONS as REASONS
 from models.schema import Direction, FeatureSpec
 
-FEATURE_SET_VERSION = 1
+FEATURE_SET_VERSION = 2
 MONTHS = 6
 """Months of history: month 0 is the last one that ended on or before the observation date."""
 
@@ -42,18 +42,25 @@ FEATURES: tuple[FeatureSpec, ...] = (
     *_monthly("paid_of_limit", range(MONTHS), missing=_NO_LIMIT, direction=_DOWN, reason="paid_little"),
     FeatureSpec("pay_ratio_all", "monthly states", _NO_BILL, _DOWN, "paid_little"),
     FeatureSpec("paid_of_limit_all", "monthly states", _NO_LIMIT, _DOWN, "paid_little"),
+    FeatureSpec("partial_share", "payments", "no month began with arrears, or the book tells cycles only", _FREE,
+                "paid_little"),
     FeatureSpec("months_paid", "monthly states", _SHORT, _DOWN, "no_recent_payment"),
     FeatureSpec("days_since_payment", "payments", "no payment seen in 12 months", _UP, "no_recent_payment"),
     FeatureSpec("paid_30d_of_arrears", "payments", "no arrears, or no payment feed", _DOWN, "paid_little"),
     FeatureSpec("months_on_book", "accounts", "opening date unknown", _FREE, "young_account"),
     FeatureSpec("earlier_episodes", "episodes", "never", _UP, "earlier_episodes"),
     FeatureSpec("earlier_max_dpd", "episodes", "no earlier episode", _UP, "earlier_episodes"),
+    FeatureSpec("earlier_cure_dpd", "episodes", "no earlier episode was cured", _UP, "earlier_episodes"),
+    FeatureSpec("late_days_12m", "episodes", "never", _UP, "earlier_episodes"),
     FeatureSpec("days_since_cure", "episodes", "no earlier episode", _DOWN, "earlier_episodes"),
     FeatureSpec("attempts_30d", "attempts", "never", _FREE, "hard_to_reach"),
     FeatureSpec("connects_30d", "attempts", "never", _FREE, "hard_to_reach"),
     FeatureSpec("connect_ratio_90d", "attempts", "no attempt in 90 days", _FREE, "hard_to_reach"),
+    FeatureSpec("days_since_connect", "attempts", "no connect in 12 months", _FREE, "hard_to_reach"),
     FeatureSpec("days_since_rpc", "attempts", "no right-party contact in 12 months", _FREE, "hard_to_reach"),
     FeatureSpec("refusals_90d", "attempts", "never", _FREE, "promises_broken"),
+    FeatureSpec("dead_ends_90d", "attempts", "never: calls that found a dead or a wrong number", _FREE,
+                "hard_to_reach"),
     FeatureSpec("promises_kept_12m", "promises", "never", _FREE, "promises_broken"),
     FeatureSpec("promises_broken_12m", "promises", "never", _UP, "promises_broken"),
     FeatureSpec("promise_kept_ratio", "promises", "no promise matured", _DOWN, "promises_broken"),
@@ -65,6 +72,7 @@ FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("ml_loans_open_24m", "signals", _NO_HIT, _UP, "many_lenders"),
     FeatureSpec("ml_loans_open", "signals", _NO_HIT, _UP, "many_lenders"),
     FeatureSpec("ml_months_since_app", "signals", _NO_HIT, _DOWN, "recent_applications"),
+    FeatureSpec("ml_months_since_first_app", "signals", _NO_HIT + "; also none in 12 months", _FREE, "many_lenders"),
     FeatureSpec("ml_overdue_orgs_12m", "signals", _NO_HIT, _UP, "many_lenders"),
     FeatureSpec("ml_apps_7d", "signals", _NO_HIT, _UP, "recent_applications"),
     FeatureSpec("ml_apps_8d_1m", "signals", _NO_HIT, _UP, "recent_applications"),
@@ -74,7 +82,13 @@ FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("ml_orgs_1m", "signals", _NO_HIT, _UP, "recent_applications"),
     FeatureSpec("ml_orgs_2m_12m", "signals", _NO_HIT, _UP, "many_lenders"),
     FeatureSpec("ml_accel", "signals", _NO_HIT, _FREE, "recent_applications"),
+    FeatureSpec("ml_slope", "signals", _NO_HIT, _FREE, "recent_applications"),
     FeatureSpec("ml_nbank_share_12m", "signals", _NO_HIT, _FREE, "many_lenders"),
+    FeatureSpec("ml_night_share_3m", "signals", _NO_HIT + "; also where hours were not told", _FREE,
+                "recent_applications"),
+    FeatureSpec("ml_new_orgs_30d", "signals", _NO_HIT, _UP, "recent_applications"),
+    FeatureSpec("ml_orgs_since_entry", "signals", _NO_HIT + "; also not overdue when counted", _UP,
+                "recent_applications"),
 )  # fmt: skip
 
 SPECS: dict[str, FeatureSpec] = {f.name: f for f in FEATURES}

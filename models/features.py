@@ -30,8 +30,8 @@ def build_features(frames: RawFrames, as_of: date) -> pl.DataFrame:
         external_features(frames, as_of),
     ):
         built = built.join(part, on="account_id", how="left")
-    counts = ("earlier_episodes", "attempts_30d", "connects_30d", "refusals_90d", "promises_kept_12m",
-              "promises_broken_12m")  # fmt: skip
+    counts = ("earlier_episodes", "late_days_12m", "attempts_30d", "connects_30d", "refusals_90d", "dead_ends_90d",
+              "promises_kept_12m", "promises_broken_12m")  # fmt: skip
     return (
         built.with_columns(pl.col(counts).fill_null(0))
         .with_columns(paid_30d_of_arrears=_ratio("paid_30d", "arrears_amount"))
@@ -58,9 +58,8 @@ def _days_since(day: pl.Expr, as_of: date) -> pl.Expr:
 def _now(frames: RawFrames, as_of: date) -> pl.DataFrame:
     latest = (
         frames.snapshots.filter(pl.col("business_date") <= as_of)
-        .sort("account_id", "business_date")
-        .group_by("account_id", maintain_order=True)
-        .last()
+        .sort("business_date")
+        .unique("account_id", keep="last", maintain_order=True)
     )
     return (
         frames.accounts.join(latest, on="account_id")
@@ -127,26 +126,39 @@ def _payments(frames: RawFrames, as_of: date) -> pl.DataFrame:
 
 
 def _episodes(frames: RawFrames, as_of: date) -> pl.DataFrame:
-    ended = frames.episodes.filter(pl.col("ended_on") < as_of)
-    return ended.group_by("account_id").agg(
-        earlier_episodes=pl.len(),
-        earlier_max_dpd=pl.col("max_dpd").max(),
-        days_since_cure=_days_since(pl.col("ended_on").max(), as_of),
+    """Read the episodes that were over: how late, cured when, and how many days of the last year they took."""
+    year = as_of - timedelta(days=_YEAR)
+    late = (pl.col("ended_on") - pl.max_horizontal("entry_on", pl.lit(year))).dt.total_days()
+    return (
+        frames.episodes.filter(pl.col("ended_on") < as_of)
+        .group_by("account_id")
+        .agg(
+            earlier_episodes=pl.len(),
+            earlier_max_dpd=pl.col("max_dpd").max(),
+            earlier_cure_dpd=pl.col("max_dpd").filter("is_cured").mean(),
+            days_since_cure=_days_since(pl.col("ended_on").max(), as_of),
+            late_days_12m=late.clip(lower_bound=0).sum(),
+        )
     )
 
 
 def _attempts(frames: RawFrames, as_of: date) -> pl.DataFrame:
+    """Count what was tried before the day; what came of it counts only if it was settled before the day."""
+    told = (pl.col("settled_on") < as_of).fill_null(value=False)
     month = pl.col("at_on") >= as_of - timedelta(days=30)
     quarter = pl.col("at_on") >= as_of - timedelta(days=90)
+    connect, rpc, refusal, dead = (told & pl.col(c) for c in ("is_connect", "is_rpc", "is_refusal", "is_dead_end"))
     per_customer = (
         frames.attempts.filter(_last_year("at_on", as_of))
         .group_by("customer_id")
         .agg(
             attempts_30d=month.sum(),
-            connects_30d=(month & pl.col("is_connect")).sum(),
-            connect_ratio_90d=(quarter & pl.col("is_connect")).sum() / quarter.sum(),
-            days_since_rpc=_days_since(pl.col("at_on").filter(pl.col("is_rpc")).max(), as_of),
-            refusals_90d=(quarter & pl.col("is_refusal")).sum(),
+            connects_30d=(month & connect).sum(),
+            connect_ratio_90d=(quarter & connect).sum() / quarter.sum(),
+            days_since_connect=_days_since(pl.col("at_on").filter(connect).max(), as_of),
+            days_since_rpc=_days_since(pl.col("at_on").filter(rpc).max(), as_of),
+            refusals_90d=(quarter & refusal).sum(),
+            dead_ends_90d=(quarter & dead).sum(),
         )
     )
     return (

@@ -129,6 +129,21 @@ def standing_spans(
     return bulk.read(session, statement, SPANS).sort("account_id", "from_on")
 
 
+def all_versions(session: Session, wanted: sa.FromClause, *, until: date) -> pl.DataFrame:
+    """Return every version of the spans that began by ``until``: columns SPANS, ``known_from``, ``known_until``.
+
+    For who asks about many days of belief at once; of one account and day at most one version holds at an instant.
+    """
+    standing = table_of(AccountStanding)
+    schema = {**SPANS, "known_from": pl.Datetime("us", "UTC"), "known_until": pl.Datetime("us", "UTC")}
+    statement: sa.Select[Any] = (
+        sa.select(*(standing.c[c] for c in schema))
+        .join(wanted, wanted.c.account_id == standing.c.account_id)
+        .where(standing.c.from_on <= until)
+    )
+    return bulk.read(session, statement, schema).sort("account_id", "from_on", "known_from")
+
+
 def on_days(spans: pl.DataFrame, days: list[date]) -> pl.DataFrame:
     """Return how the accounts stood on each of the days: the spans' columns with ``business_date`` for ``from_on``."""
     asked = (

@@ -24,7 +24,8 @@ from collections_app.db.unit_of_work import UnitOfWork, UnitsOfWork
 from collections_app.domain.errors import InvalidInput
 from collections_app.domain.permissions import SYSTEM, Actor, Permission
 from collections_app.intake.mapping import Mapping
-from collections_app.queries.feature_frames import matured_labels, raw_frames
+from collections_app.queries.feature_frames import raw_frames
+from collections_app.queries.label_facts import matured_labels
 from collections_app.services import casework, intake, ledger
 from models import family
 from models.catalogue import recipe_of

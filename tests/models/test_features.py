@@ -7,9 +7,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from models.feature_list import FEATURE_NAMES, FEATURES, REASONS
+from collections_app.domain.multi_lending import KeyType, derive
+from models.feature_list import FEATURE_NAMES, REASONS, SPECS
 from models.features import build_features
-from models.schema import FRAMES, SIGNAL_FIELDS, RawFrames
+from models.schema import FRAMES, SIGNAL_FIELDS, WINDOW_DAYS, RawFrames
+from strategies.signals import lending_rules
 
 AS_OF = date(2026, 3, 2)
 
@@ -30,7 +32,16 @@ def snapshot(back: int = 0, **over: Any) -> dict[str, Any]:
 def signal(back: int = 5, **over: Any) -> dict[str, Any]:
     empty = dict.fromkeys(SIGNAL_FIELDS)
     return {"customer_id": 7, "provider": "bureau", "snapshot_on": day(back), "received_on": day(back),
-            "hit_status": "hit", **empty, **over}  # fmt: skip
+            "usable_until": day(back - 179), "hit_status": "hit", **empty, **over}  # fmt: skip
+
+
+def attempt(back: int, **over: Any) -> dict[str, Any]:
+    nothing = dict.fromkeys(("is_connect", "is_rpc", "is_refusal", "is_dead_end"), False)
+    return {"customer_id": 7, "at_on": day(back), "settled_on": day(back), **nothing, **over}
+
+
+def episode(entry: int, ended: int, **over: Any) -> dict[str, Any]:
+    return {"account_id": 1, "entry_on": day(entry), "ended_on": day(ended), "max_dpd": 9, "is_cured": True, **over}
 
 
 def built(**frames: pl.DataFrame) -> dict[str, Any]:
@@ -43,7 +54,7 @@ def test_every_feature_has_its_column_and_its_sentence() -> None:
     row = built()
     assert list(row) == ["account_id", *FEATURE_NAMES]
     assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES)
-    assert {f.reason for f in FEATURES} == set(REASONS)
+    assert {f.reason for f in SPECS.values()} <= set(REASONS)
 
 
 def test_an_account_not_seen_by_then_has_no_features() -> None:
@@ -67,9 +78,9 @@ def full_frames(*, tomorrow: bool) -> RawFrames:
         ],
         "payments": [{"account_id": 1, "value_on": day(9), "known_on": day(8), "amount": 5_00}],
         "signals": [signal(ml_id_all_apps_12m=3)],
-        "attempts": [{"customer_id": 7, "at_on": day(3), "is_connect": True, "is_rpc": True, "is_refusal": False}],
+        "attempts": [attempt(3, is_connect=True, is_rpc=True)],
         "promises": [{"account_id": 1, "settled_on": day(4), "is_kept": False, "is_broken": True}],
-        "episodes": [{"account_id": 1, "ended_on": day(40), "max_dpd": 9}],
+        "episodes": [episode(48, 40)],
     }
     future = {
         "snapshots": [snapshot(-1, dpd=99, balance_amount=1)],
@@ -81,10 +92,9 @@ def full_frames(*, tomorrow: bool) -> RawFrames:
             {"account_id": 1, "value_on": day(9), "known_on": day(-1), "amount": -5_00},
         ],
         "signals": [signal(-1, ml_id_all_apps_12m=50), signal(0, received_on=day(-2), ml_id_all_apps_12m=60)],
-        "attempts": [{"customer_id": 7, "at_on": AS_OF, "is_connect": True, "is_rpc": True,
-                      "is_refusal": True}],
+        "attempts": [attempt(0, is_connect=True, is_rpc=True, is_refusal=True)],
         "promises": [{"account_id": 1, "settled_on": AS_OF, "is_kept": True, "is_broken": False}],
-        "episodes": [{"account_id": 1, "ended_on": AS_OF, "max_dpd": 88}],
+        "episodes": [episode(12, 0, max_dpd=88)],
     }  # fmt: skip
     rows = {name: now[name] + (future[name] if tomorrow else []) for name in now}
     account = frame(
@@ -98,6 +108,11 @@ def test_nothing_known_later_changes_any_feature() -> None:
     assert_frame_equal(
         build_features(full_frames(tomorrow=True), AS_OF), build_features(full_frames(tomorrow=False), AS_OF)
     )
+
+
+def test_what_came_of_an_attempt_counts_from_the_day_after_it_was_settled() -> None:
+    row = built(attempts=frame("attempts", attempt(1, settled_on=AS_OF, is_connect=True, is_rpc=True)))
+    assert (row["attempts_30d"], row["connects_30d"], row["days_since_rpc"]) == (1, 0, None)
 
 
 def test_reported_cycles_and_snapshots_tell_the_same_story() -> None:
@@ -158,9 +173,9 @@ def test_a_book_without_a_payment_feed_does_not_say_that_nothing_was_paid() -> N
 def test_t28_no_hit_and_not_asked_are_codes_and_their_counts_are_unknown(
     signals: list[dict[str, Any]], code: int
 ) -> None:
-    row = built(signals=frame("signals", *(signal(ml_id_all_apps_12m=0, **s) for s in signals)))
+    row = built(signals=frame("signals", *(signal(**dict.fromkeys(SIGNAL_FIELDS, 0), **s) for s in signals)))
     assert row["ml_status"] == code
-    assert row["ml_apps_12m"] is None
+    assert [n for n in FEATURE_NAMES if n.startswith("ml_") and n != "ml_status" and row[n] is not None] == []
 
 
 def test_nested_windows_are_differenced_and_an_impossible_pair_is_unknown() -> None:
@@ -171,6 +186,74 @@ def test_nested_windows_are_differenced_and_an_impossible_pair_is_unknown() -> N
     assert row["ml_apps_2m_3m"] is None
     assert row["ml_apps_7m_12m"] == 3
     assert row["ml_apps_12m"] == 12
+
+
+NESTED = {"7d": 1, "15d": 2, "1m": 4, "3m": 6, "6m": 9, "12m": 15}
+
+
+def test_no_application_is_counted_in_two_windows() -> None:
+    row = built(signals=frame("signals", signal(**{f"ml_id_all_apps_{w}": n for w, n in NESTED.items()})))
+    parts = ("ml_apps_7d", "ml_apps_8d_1m", "ml_apps_2m_3m", "ml_apps_4m_6m", "ml_apps_7m_12m")
+    assert [row[p] for p in parts] == [1, 3, 2, 3, 6]
+    assert sum(row[p] for p in parts) == row["ml_apps_12m"]
+
+
+def test_the_slope_and_the_shares_are_those_of_the_case_page() -> None:
+    counts = {f"ml_id_all_apps_{w}": n for w, n in NESTED.items()} | {
+        f"ml_id_all_orgs_{w}": n for w, n in NESTED.items()
+    } | {"ml_id_nbank_orgs_12m": 5, "ml_id_all_night_apps_3m": 3}  # fmt: skip
+    said = derive(counts, key=KeyType.ID, rules=lending_rules(AS_OF))
+    row = built(signals=frame("signals", signal(**counts)))
+    assert row["ml_slope"] == pytest.approx(said.slope)
+    assert row["ml_accel"] == pytest.approx(said.accel)
+    assert (row["ml_nbank_share_12m"], row["ml_night_share_3m"]) == (said.ratio_nbank, said.night_share)
+    assert lending_rules(AS_OF).windows == tuple(WINDOW_DAYS.items())
+
+
+def test_only_the_years_own_counts_make_no_slope() -> None:
+    assert built(signals=frame("signals", signal(ml_id_all_apps_12m=6)))["ml_slope"] is None
+
+
+def test_an_answer_that_was_taken_back_counts_no_more() -> None:
+    answers = frame("signals", signal(9, ml_id_all_apps_12m=4), signal(9, received_on=day(3), hit_status="error"))
+    assert built(signals=answers)["ml_apps_12m"] is None
+
+
+@pytest.mark.parametrize(("left", "status"), [(0, 1), (-1, -2)])
+def test_an_answer_is_used_up_to_its_last_day(left: int, status: int) -> None:
+    answer = signal(9, usable_until=day(-left), ml_id_all_apps_12m=4)
+    assert built(signals=frame("signals", answer))["ml_status"] == status
+
+
+def test_our_own_count_in_days_goes_before_the_bureaus_in_months() -> None:
+    told = signal(ml_id_all_days_since_last_app=15, ml_id_all_months_since_app=3, ml_id_all_days_since_first_app=90)
+    row = built(signals=frame("signals", told))
+    assert (row["ml_months_since_app"], row["ml_months_since_first_app"]) == (0.5, 3)
+
+
+def test_earlier_episodes_tell_at_which_dpd_they_were_cured_and_how_long_they_lasted() -> None:
+    earlier = [
+        episode(400, 360, max_dpd=40),
+        episode(60, 50, max_dpd=10),
+        episode(40, 30, max_dpd=28, is_cured=False),
+    ]
+    row = built(episodes=frame("episodes", *earlier))
+    assert (row["earlier_episodes"], row["earlier_max_dpd"], row["earlier_cure_dpd"]) == (3, 40, 25)
+    assert row["late_days_12m"] == 5 + 10 + 10  # of the oldest only the days within the year
+
+
+def test_months_with_arrears_in_which_a_part_was_paid() -> None:
+    """Two months began with 20.00 overdue: in one 5.00 came, in the other nothing; an earlier one began with none."""
+    states = [snapshot(95, dpd=0, arrears_amount=0), snapshot(65, dpd=5), snapshot(30, dpd=9), snapshot()]
+    payment = {"account_id": 1, "value_on": day(12), "known_on": day(11), "amount": 5_00}
+    row = built(snapshots=frame("snapshots", *states), payments=frame("payments", payment))
+    assert row["partial_share"] == 0.5
+
+
+def test_dead_numbers_and_the_last_answer_are_told() -> None:
+    tried = [attempt(20, is_connect=True), attempt(9, is_dead_end=True), attempt(4)]
+    row = built(attempts=frame("attempts", *tried))
+    assert (row["attempts_30d"], row["dead_ends_90d"], row["days_since_connect"]) == (3, 1, 20)
 
 
 def test_a_bureau_that_knows_only_the_year_still_counts() -> None:

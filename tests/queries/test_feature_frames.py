@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.contact import AttemptStatus, Channel, Mode
 from collections_app.domain.outcomes import Disposition, Outcome
 from collections_app.domain.promises import PromiseStatus
-from collections_app.queries.feature_frames import raw_frames
+from collections_app.queries.feature_frames import frames_at, raw_frames
 from models.features import build_features
 from tests.factories import TODAY, make_account, make_attempt, make_case, make_customer, make_episode, make_standing
 
@@ -55,7 +56,7 @@ def known_world(session: Session) -> int:
     session.add_all([
         t.AccountCycle(account_id=account.id, cycle_end_on=back(10), cycles_past_due=1,
                        statement_amount=90_000, paid_amount=9_000),
-        t.Payment(source="test", payment_ref="p1", account_id=account.id,
+        t.Payment(source="test", payment_ref=f"p1-{account.id}", account_id=account.id,
                   batch_id=add_batch(session, back(20)), amount=4_000, currency="USD",
                   kind="payment", status="settled", value_on=back(21)),
         t.ExternalSignal(customer_id=case.customer_id, provider="bureau", snapshot_on=back(9),
@@ -85,7 +86,7 @@ def later_world(session: Session, account_id: int) -> None:
                   amount=50_000, currency="USD", kind="payment", status="settled", value_on=AS_OF),
         t.Payment(source="test", payment_ref="p3", account_id=account_id,
                   batch_id=add_batch(session, AS_OF + timedelta(days=2)), amount=4_000, currency="USD",
-                  kind="reversal", status="settled", value_on=back(21), reverses_ref="p1"),
+                  kind="reversal", status="settled", value_on=back(21), reverses_ref=f"p1-{account_id}"),
         t.ExternalSignal(customer_id=case.customer_id, provider="bureau", snapshot_on=back(1),
                          received_on=tomorrow, hit_status="hit",
                          purpose_code="post_loan", consent_ref="K1", fields={"ml_id_all_apps_12m": 77}),
@@ -137,6 +138,45 @@ def test_an_outcome_settled_later_is_an_attempt_without_an_outcome(units: UnitsO
         uow.session.flush()
         row = features(uow.session, account_id)
     assert (row["attempts_30d"], row["connects_30d"], row["days_since_rpc"]) == (1, 0, None)
+
+
+def observed(session: Session, pairs: list[tuple[int, date]]) -> pl.DataFrame:
+    names = {"row": pl.Int64, "account_id": pl.Int64, "observed_on": pl.Date}
+    rows = pl.DataFrame([(n, *pair) for n, pair in enumerate(pairs)], schema=names, orient="row")
+    frames, anchor = frames_at(session, rows)
+    return build_features(frames, anchor)
+
+
+def test_observations_of_many_days_read_the_same_as_each_day_by_itself(units: UnitsOfWork) -> None:
+    """What became known on a later day is in the tables all along, and in none of the earlier observations."""
+    with units.begin() as uow:
+        account_id, other = known_world(uow.session), known_world(uow.session)
+        later_world(uow.session, account_id)
+        pairs = [(a, back(d)) for a in (account_id, other) for d in (0, 1, 2, 4, 8, 19, 30, 79, -1, -3)]
+        together = observed(uow.session, pairs)
+        for n, (account, on) in enumerate(pairs):
+            alone = build_features(raw_frames(uow.session, account_ids=[account], as_of=on), on)
+            assert_frame_equal(together.filter(pl.col("account_id") == n).drop("account_id"), alone.drop("account_id"))
+
+
+def test_training_sees_the_standing_that_was_believed_on_the_day_not_the_restated_one(units: UnitsOfWork) -> None:
+    """A payment of back(20) cured the account; told back again today, it had never been: DPD restated (trap 7)."""
+    with units.begin() as uow:
+        session = uow.session
+        account = make_account(session, customer_id=make_customer(session).id)
+        for known, until, dpd in ((at(back(20)), at(AS_OF), 0), (at(AS_OF), None, 25)):
+            make_standing(
+                session, account_id=account.id, from_on=back(20), dpd=dpd, known_from=known, known_until=until
+            )
+        features = observed(session, [(account.id, back(5)), (account.id, AS_OF), (account.id, back(30))])
+    assert features["dpd"].to_list() == [0, 25]  # and nothing at all of the day before the first word
+
+
+def test_history_that_was_loaded_later_stands_in_for_what_nobody_could_know(units: UnitsOfWork) -> None:
+    with units.begin() as uow:
+        account = make_account(uow.session, customer_id=make_customer(uow.session).id)
+        make_standing(uow.session, account_id=account.id, from_on=back(300), dpd=4, known_from=at(AS_OF))
+        assert observed(uow.session, [(account.id, back(200))])["dpd"].to_list() == [4]
 
 
 def test_a_book_reads_the_same_as_its_accounts_one_by_one(units: UnitsOfWork) -> None:
