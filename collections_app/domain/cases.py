@@ -43,6 +43,7 @@ class CaseFacts:
     """The one input of strategies. A book of cases is a frame with these names as columns.
 
     Amounts are minor units of ``currency``; ``score`` is oriented higher = safer; None = not known.
+    ``self_cure_p``, ``contact_p`` and ``lost_p`` are the chances that the models of these names give.
     """
 
     case_id: int
@@ -62,6 +63,9 @@ class CaseFacts:
     score: int | None
     band: str | None
     p_event: float | None
+    self_cure_p: float | None
+    contact_p: float | None
+    lost_p: float | None
     ml_hit_status: str
     ml_orgs_12m: int | None
     worst_list_severity: int | None

@@ -16,6 +16,7 @@ from collections_app.db.tables import (
     Customer,
     Episode,
     Hold,
+    ModelVersion,
     OptOut,
     PaymentPlan,
     Promise,
@@ -24,6 +25,7 @@ from collections_app.db.tables import (
     StopFlag,
 )
 from collections_app.domain.contact import AttemptStatus, PointKind
+from collections_app.domain.model_stages import Stage
 from collections_app.domain.multi_lending import HitStatus, KeyType
 from collections_app.domain.outcomes import Disposition, Outcome
 from collections_app.domain.plans import PlanStatus
@@ -33,6 +35,7 @@ from strategies.book import FACTS
 from strategies.experiments import arms
 
 _I, _S = pl.Int64, pl.String
+_RISK = "risk"
 
 
 def case_facts(session: Session, *, as_of: date, now: datetime, salt: str, shares: dict[str, float]) -> pl.DataFrame:
@@ -124,20 +127,35 @@ def _worst_account(session: Session) -> pl.DataFrame:
     )
 
 
+# The purposes of models that strategies may ask, with the fact that P(event) becomes.
+_CHANCES = {"self_cure": "self_cure_p", "contact": "contact_p", "lost": "lost_p"}
+
+
 def _scores(session: Session, as_of: date) -> pl.DataFrame:
-    """The scores of the newest run up to the day."""
-    newest = (
-        sa.select(ScoreRun.id)
-        .where(ScoreRun.business_date <= as_of)
-        .order_by(ScoreRun.business_date.desc(), ScoreRun.id.desc())
-        .limit(1)
-        .scalar_subquery()
+    """The champions' scores of the newest day up to ``as_of``; shadow and challenger versions decide nothing.
+
+    Cards of several DPD ranges score one day's book in a run each. A case scored twice on a day (its champion
+    was replaced in between) goes by the later word.
+    """
+    champions = (
+        sa.select(ScoreRun.id, ScoreRun.business_date, ModelVersion.purpose)
+        .join(ModelVersion, ModelVersion.id == ScoreRun.model_version_id)
+        .where(ScoreRun.stage == Stage.CHAMPION, ScoreRun.business_date <= as_of)
+        .subquery()
     )
-    return bulk.read(
-        session,
-        sa.select(Score.case_id, Score.score, Score.band, Score.p_event).where(Score.score_run_id == newest),
-        {"case_id": _I, "score": _I, "band": _S, "p_event": pl.Float64},
+    risk = sa.select(sa.func.max(champions.c.business_date)).where(champions.c.purpose == _RISK).scalar_subquery()
+    runs = sa.select(champions.c.id).where(
+        champions.c.business_date == risk, champions.c.purpose.in_((_RISK, *_CHANCES))
     )
+    schema = {"case_id": _I, "id": _I, "purpose": _S, "score": _I, "band": _S, "p_event": pl.Float64}
+    columns = (Score.case_id, Score.id, Score.purpose, Score.score, Score.band, Score.p_event)
+    told = bulk.read(session, sa.select(*columns).where(Score.score_run_id.in_(runs), ~Score.is_shadow), schema)
+    last = told.sort("id").unique(["case_id", "purpose"], keep="last")
+    frame = last.filter(pl.col("purpose") == _RISK).select("case_id", "score", "band", "p_event")
+    for purpose, fact in _CHANCES.items():
+        chance = last.filter(pl.col("purpose") == purpose).select("case_id", pl.col("p_event").alias(fact))
+        frame = frame.join(chance, on="case_id", how="full", coalesce=True)
+    return frame
 
 
 def _signals(session: Session, as_of: date) -> pl.DataFrame:

@@ -39,7 +39,7 @@ class RuleNote:
 
 
 def scores_of(session: Session, case_ids: Collection[int]) -> dict[int, ScoreNote]:
-    """Return the latest score of each case."""
+    """Return the latest deciding score of each case: of the purpose risk, no shadow's."""
     if not case_ids:
         return {}
     newest = (
@@ -47,7 +47,11 @@ def scores_of(session: Session, case_ids: Collection[int]) -> dict[int, ScoreNot
         .over(partition_by=Score.case_id, order_by=(Score.business_date.desc(), Score.id.desc()))
         .label("n")
     )
-    ranked = sa.select(Score.id, newest).where(Score.case_id.in_(case_ids)).subquery()
+    ranked = (
+        sa.select(Score.id, newest)
+        .where(Score.case_id.in_(case_ids), Score.purpose == "risk", ~Score.is_shadow)
+        .subquery()
+    )
     rows = session.execute(
         sa.select(Score, ModelVersion.name, ModelVersion.version, ModelVersion.card)
         .join(ranked, ranked.c.id == Score.id)

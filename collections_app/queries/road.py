@@ -104,7 +104,7 @@ def get_road_figures(session: Session) -> RoadFigures:
         accounts=count(Account.id),
         episodes=count(Episode.id), episodes_open=count(Episode.id, Episode.ended_on.is_(None)),
         cases=count(Case.id), cases_open=count(Case.id, Case.closed_on.is_(None)),
-        scores=count(Score.id), champion=_champion(session),
+        scores=count(Score.id, ~Score.is_shadow), champion=_champion(session),
         queues=by(QueueEntry.queue, QueueEntry.removed_on.is_(None)),
         assignments_open=count(Assignment.id, Assignment.to_at.is_(None)),
         attempts=_attempts(session),
@@ -169,7 +169,7 @@ def _attempts(session: Session) -> dict[str, dict[str, int]]:
 
 
 def _champion(session: Session) -> ModelFigures | None:
-    champions = sa.select(ModelVersion).where(ModelVersion.stage == "champion")
+    champions = sa.select(ModelVersion).where(ModelVersion.stage == "champion", ModelVersion.purpose == "risk")
     model = session.scalar(champions.order_by(ModelVersion.id.desc()))
     if model is None:
         return None
