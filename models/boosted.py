@@ -1,8 +1,10 @@
 """Boosted trees under monotone constraints, calibrated, in points, with reasons.
 
-A customer who is later, or has paid less, is never scored safer for it. Depth and number of rounds come
-from cross-validation on the training rows alone; the calibration line is fitted on the same out-of-fold
-predictions; the test rows are touched once.
+A customer who is later, or has paid less, is never scored safer for it. Depth and number of rounds come from
+cross-validation on the training rows alone, and the calibration line is fitted on the same out-of-fold
+predictions; on large samples both are fixed beforehand and the line is fitted on people held out. The test rows
+are touched once. Where outside information matters, a second model without it serves the rows for which the
+vendor is silent (domain brief §3.11).
 """
 
 from collections.abc import Mapping
@@ -14,138 +16,186 @@ import numpy.typing as npt
 import polars as pl
 
 from models import booster as trees
-from models.card import ModelCard
+from models import outage
+from models.assess import Fitted, model_card, points_of
 from models.catalogue import Recipe
-from models.evaluate import Floats, Ints, StabilityBins, auc, evaluate, ks, logistic_line
-from models.feature_list import FEATURE_NAMES, FEATURE_SET_VERSION, FEATURES
-from models.predictions import Predictions
-from models.reasons import REASONS, sayable_sentences, staff_sentences
+from models.evaluate import Floats, Ints, auc, logistic_line
+from models.feature_list import SPECS
+from models.predictions import TOP_REASONS, Predictions
+from models.reasons import weightiest
 from models.registry import Bundle, Calibration
-from models.sample import Sample
-from models.scaling import BandCuts, Scaling
+from models.sample import Sample, folds
+from models.serving import check_features, empty_predictions
 
-_DEPTHS = (2, 3, 4)
-_FOLDS = 5
+MODEL, LINE = "model.ubj", "calibration.json"
+FALLBACK_MODEL, FALLBACK_LINE = "fallback.ubj", "fallback_calibration.json"
 _MAX_ROUNDS = 1500
 _PATIENCE = 60
-_TOP_REASONS = 4
-_SEGMENT_ROWS = 200
-_SUSPICIOUS_KS = 0.60
+_MANY_EVENTS, _MANY_ROWS = 50_000, 200_000
+_REASON_BATCH = 65_536
 _BASE: dict[str, Any] = {
-    "objective": "binary:logistic", "tree_method": "hist", "eta": 0.03, "subsample": 0.8,
-    "colsample_bytree": 0.5, "lambda": 5.0, "min_child_weight": 20,
+    "objective": "binary:logistic", "tree_method": "hist", "subsample": 0.8, "colsample_bytree": 0.5, "lambda": 5.0,
+    "min_child_weight": 20,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
-class _Tuned:
-    """The winner of cross-validation with its out-of-fold log odds on the training rows."""
+class Tuning:
+    """How to find depth and rounds. ``rounds`` fixes them (with the first depth): no cross-validation.
 
-    params: dict[str, Any]
+    ``folds`` are those of cross-validation, or of which one is held out for the calibration line.
+    """
+
+    depths: tuple[int, ...] = (2, 3, 4)
+    folds: int = 5
+    rounds: int | None = None
+    eta: float = 0.03
+
+    @classmethod
+    def fitting(cls, rows: int, events: int) -> "Tuning":
+        """Return cross-validation for samples that need it; large ones know 300 trees of depth 6 beforehand."""
+        if rows > _MANY_ROWS or events > _MANY_EVENTS:
+            return cls(depths=(6,), folds=10, rounds=300, eta=0.1)
+        return cls()
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A model, its calibration line, and raw log odds of the rows (``held``) that it was not fitted on."""
+
+    booster: Any
+    line: Calibration
+    params: Mapping[str, Any]
     rounds: int
     margin: Floats
+    held: npt.NDArray[np.int64]
     tried: list[dict[str, float]]
 
+    def parts(self, model: str, line: str) -> dict[str, bytes]:
+        return {model: trees.to_bytes(self.booster), line: self.line.to_bytes()}
 
-def train(recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed: int = 0, threads: int = 2) -> Bundle:
-    """Train, calibrate and evaluate a card."""
-    matrix = _matrix(sample.features)
-    learn, test = ~sample.is_test, sample.is_test
-    tuned = _tune(matrix[learn], sample.outcome[learn], sample.customer[learn], seed=seed, threads=threads)
-    slope, intercept = logistic_line(sample.outcome[learn], tuned.margin)
-    model = trees.fit(matrix[learn], sample.outcome[learn], params=tuned.params, rounds=tuned.rounds)
 
-    def calibrated(margin: Floats) -> Floats:
-        return np.asarray(1 / (1 + np.exp(-(slope * margin + intercept))))
-
-    p_test = calibrated(trees.margin(model, matrix[test]))
-    measured = evaluate(sample.outcome[test], p_test, rng=np.random.default_rng(seed))
-    # Out-of-fold on the training rows, as served on the test rows: the scores a new account would get.
-    development = Scaling().points(np.concatenate([calibrated(tuned.margin), p_test]))
-    card = ModelCard(
-        name=recipe.name,
+def train(
+    recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed: int = 0, threads: int = 2,
+    tuning: Tuning | None = None,
+) -> Bundle:  # fmt: skip
+    """Train, calibrate and evaluate a card; without ``tuning`` the size of the sample decides."""
+    learn, test = np.flatnonzero(~sample.is_test), np.flatnonzero(sample.is_test)
+    outcome, customer = sample.outcome[learn], sample.customer[learn]
+    chosen = tuning or Tuning.fitting(len(learn), int(outcome.sum()))
+    matrix = _matrix(sample.features, recipe.features)
+    main = _trained(recipe, recipe.features, matrix[learn], outcome, customer, tuning=chosen, seed=seed,
+                    threads=threads)  # fmt: skip
+    parts = main.parts(MODEL, LINE)
+    if outage.deserves_fallback(sample.features[learn]):
+        names = outage.inside_only(recipe.features)
+        columns = [recipe.features.index(n) for n in names]
+        inside = matrix[learn[:, None], columns]
+        parts |= _trained(
+            recipe, names, inside, outcome, customer, tuning=chosen, seed=seed, threads=threads
+        ).parts(FALLBACK_MODEL, FALLBACK_LINE)  # fmt: skip
+    fitted = Fitted(
         algorithm="boosted",
-        event_name=recipe.event,
-        event_is=recipe.event_is,
-        horizon_days=recipe.horizon_days,
-        feature_set_version=FEATURE_SET_VERSION,
-        features=FEATURE_NAMES,
-        recipe={k: v for k, v in tuned.params.items() if k not in ("monotone_constraints", "nthread")}
-        | {"rounds": tuned.rounds, "calibration": "platt on out-of-fold log odds", "monotone": True},
-        sample={"rows": len(learn), "events": int(sample.outcome.sum()), "train_rows": int(learn.sum()),
-                "train_events": int(sample.outcome[learn].sum()),
-                "customers": len(np.unique(sample.customer))},
-        cross_validation={"folds": _FOLDS, "auc": round(auc(sample.outcome[learn], tuned.margin), 6),
-                          "tried": tuned.tried},
-        test=measured.as_json(),
-        segments=_segments(sample.features.filter(test), sample.outcome[test], p_test),
-        importance=trees.importance(model, FEATURE_NAMES),
-        missing_share=dict(zip(FEATURE_NAMES, np.isnan(matrix).mean(axis=0).round(4).tolist(), strict=True)),
-        reasons=staff_sentences(REASONS),
-        sayable=sayable_sentences(REASONS),
-        scaling=Scaling(),
-        cuts=BandCuts.of(np.rint(development)),
-        development=StabilityBins.of(development),
-        warnings=_warnings(measured.ks),
-        provenance=provenance,
+        recipe={k: v for k, v in main.params.items() if k not in ("monotone_constraints", "nthread")}
+        | {"rounds": main.rounds, "monotone": recipe.monotone, "fallback": FALLBACK_MODEL in parts,
+           "calibration": "platt on held-out people" if chosen.rounds else "platt on out-of-fold log odds"},
+        cross_validation={"folds": 0 if chosen.rounds else chosen.folds, "held_out_rows": len(main.held),
+                          "auc": round(auc(outcome[main.held], main.margin), 6), "tried": main.tried},
+        p_learn=_calibrated(main.line, main.margin),
+        learn_rows=learn[main.held],
+        p_test=_calibrated(main.line, trees.margin(main.booster, matrix[test])),
+        importance=trees.importance(main.booster, recipe.features),
     )  # fmt: skip
-    return Bundle(
-        card, {"calibration.json": Calibration(slope, intercept).to_bytes(), "model.ubj": trees.to_bytes(model)}
-    )
+    return Bundle(model_card(recipe, sample, fitted, provenance=provenance, seed=seed), parts)
 
 
 def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2, exact_reasons: bool = True) -> Predictions:
-    """Score rows of ``build_features`` with a bundle; a card of another feature set is refused."""
-    card = bundle.card
-    if (card.feature_set_version, card.features) != (FEATURE_SET_VERSION, FEATURE_NAMES):
-        raise ValueError(
-            f"the card was trained on feature set {card.feature_set_version}, this release builds "
-            f"{FEATURE_SET_VERSION}: train and approve a new card"
-        )
-    codes = tuple(REASONS)
+    """Score rows of the feature builder with a bundle; a card of another feature set is refused.
+
+    ``exact_reasons`` False takes the fast approximation of the contributions, for whole books.
+    """
+    card, codes = bundle.card, tuple(bundle.card.reasons)
+    check_features(card, features)
     if features.is_empty():  # XGBoost gives arrays of another shape for no rows
-        none = np.zeros(0)
-        return Predictions(none, none, none.astype(np.int64), none.astype(np.str_),
-                           np.zeros((0, _TOP_REASONS), np.int8), codes, none.astype(np.bool_))  # fmt: skip
-    matrix = _matrix(features)
-    model = trees.from_bytes(bundle.parts["model.ubj"], threads=threads)
-    line = Calibration.from_bytes(bundle.parts["calibration.json"])
-    p = np.asarray(1 / (1 + np.exp(-(line.slope * trees.margin(model, matrix) + line.intercept))))
-    points = card.scaling.points(p)
+        return empty_predictions(codes)
+    matrix = _matrix(features, card.features)
+    is_fallback = np.zeros(len(matrix), dtype=np.bool_)
+    if FALLBACK_MODEL in bundle.parts:
+        is_fallback = outage.silent(features)
+    p, reasons = np.empty(len(matrix)), np.empty((len(matrix), TOP_REASONS), dtype=np.int8)
+    inside = outage.inside_only(card.features)
+    for rows, names, model, line in (
+        (~is_fallback, card.features, MODEL, LINE),
+        (is_fallback, inside, FALLBACK_MODEL, FALLBACK_LINE),
+    ):
+        if not rows.any():
+            continue
+        part = matrix if rows.all() else matrix[rows]
+        if names != card.features:
+            part = part[:, [card.features.index(n) for n in names]]
+        booster = trees.from_bytes(bundle.parts[model], threads=threads)
+        p[rows] = _calibrated(Calibration.from_bytes(bundle.parts[line]), trees.margin(booster, part))
+        reasons[rows] = _reasons(booster, part, names, codes, exact=exact_reasons, event_is=card.event_is)
+    points = points_of(card.event_is, card.scaling, p)
     score = np.rint(points).astype(np.int64)
     return Predictions(
         p_event=p,
         points=points,
         score=score,
         band=card.cuts.band(score),
-        reason_index=_reasons(trees.contributions(model, matrix)),
+        reason_index=reasons,
         codes=codes,
-        is_fallback=np.zeros(len(p), dtype=np.bool_),
+        is_fallback=is_fallback,
     )
 
 
-def _matrix(features: pl.DataFrame) -> Floats:
+def _matrix(features: pl.DataFrame, names: tuple[str, ...]) -> npt.NDArray[np.float32]:
     """Order the features as the card knows them; null becomes NaN, which the trees route on purpose."""
-    frame = features.select(pl.col(FEATURE_NAMES).cast(pl.Float64).fill_null(float("nan")))
-    return frame.to_numpy()
+    return features.select(pl.col(names).cast(pl.Float32)).to_numpy()
 
 
-def _tune(matrix: Floats, outcome: Ints, customer: Ints, *, seed: int, threads: int) -> _Tuned:
-    """Choose depth and rounds by the mean log loss over folds that never split a customer."""
-    fold = _folds(customer, seed)
-    best: tuple[float, _Tuned] | None = None
+def _calibrated(line: Calibration, margin: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-(line.slope * margin + line.intercept))))
+
+
+def _trained(
+    recipe: Recipe, names: tuple[str, ...], matrix: npt.NDArray[np.float32], outcome: Ints, customer: Ints, *,
+    tuning: Tuning, seed: int, threads: int,
+) -> _Trained:  # fmt: skip
+    # Directions speak of badness for the lender: where the event is the good outcome, they turn around.
+    turn = 1 if recipe.event_is == "bad" else -1
+    params = {
+        **_BASE, "eta": tuning.eta, "max_depth": tuning.depths[0], "seed": seed, "nthread": threads,
+        "monotone_constraints": tuple(turn * int(recipe.direction_of(SPECS[n])) for n in names),
+    }  # fmt: skip
+    fold = folds(customer, tuning.folds, seed)
     tried: list[dict[str, float]] = []
-    for depth in _DEPTHS:
-        params = {
-            **_BASE, "max_depth": depth, "seed": seed, "nthread": threads,
-            "monotone_constraints": tuple(int(f.direction) for f in FEATURES),
-        }  # fmt: skip
+    if tuning.rounds:
+        rounds, held = tuning.rounds, np.flatnonzero(fold == 0)
+        fitted_on = np.flatnonzero(fold != 0)
+        model = trees.fit(matrix[fitted_on], outcome[fitted_on], params=params, rounds=rounds)
+        margin = trees.margin(model, matrix[held])
+    else:
+        depth, rounds, margin, tried = _tuned(matrix, outcome, fold, params=params, tuning=tuning)
+        params, held = {**params, "max_depth": depth}, np.arange(len(outcome))
+        model = trees.fit(matrix, outcome, params=params, rounds=rounds)
+    line = Calibration(*logistic_line(outcome[held], margin))
+    return _Trained(model, line, params, rounds, margin, held, tried)
+
+
+def _tuned(
+    matrix: npt.NDArray[np.float32], outcome: Ints, fold: Ints, *, params: Mapping[str, Any], tuning: Tuning
+) -> tuple[int, int, Floats, list[dict[str, float]]]:
+    """Choose depth and rounds by the mean log loss over the folds; return them with out-of-fold log odds."""
+    best: tuple[float, int, int, Floats] | None = None
+    tried: list[dict[str, float]] = []
+    for depth in tuning.depths:
         curves = [
             trees.fit_watched(
                 (matrix[fold != f], outcome[fold != f]), (matrix[fold == f], outcome[fold == f]),
-                params=params, rounds=_MAX_ROUNDS, patience=_PATIENCE,
+                params={**params, "max_depth": depth}, rounds=_MAX_ROUNDS, patience=_PATIENCE,
             )
-            for f in range(_FOLDS)
+            for f in range(tuning.folds)
         ]  # fmt: skip
         shortest = min(len(c.losses) for c in curves)
         losses = np.mean([c.losses[:shortest] for c in curves], axis=0)
@@ -156,53 +206,22 @@ def _tune(matrix: Floats, outcome: Ints, customer: Ints, *, seed: int, threads: 
         loss = float(losses.min())
         tried.append({"max_depth": depth, "rounds": rounds, "log_loss": round(loss, 6)})
         if best is None or loss < best[0]:
-            best = (loss, _Tuned(params, rounds, margin, tried))
+            best = (loss, depth, rounds, margin)
     assert best is not None
-    return best[1]
+    return *best[1:], tried
 
 
-def _folds(customer: Ints, seed: int) -> Ints:
-    people, index = np.unique(customer, return_inverse=True)
-    return np.asarray(np.random.default_rng(seed).permutation(len(people))[index] % _FOLDS)
-
-
-def _segments(features: pl.DataFrame, outcome: Ints, p: Floats) -> dict[str, Any]:
-    """Report the card on the parts of the test rows that a reader would ask about (§3.5)."""
-    one = features["past_due_0"].fill_null(0) <= 1
-    hit = features["ml_status"] == 1
-    parts = {
-        "one_month_past_due": one,
-        "two_or_more_months_past_due": ~one,
-        "external_hit": hit,
-        "no_external_hit": ~hit,
-    }
-    report: dict[str, Any] = {}
-    for name, mask in parts.items():
-        rows = mask.to_numpy()
-        y, q = outcome[rows], p[rows]
-        report[name] = {"rows": len(y), "events": int(y.sum())}
-        if len(y) >= _SEGMENT_ROWS and 0 < y.sum() < len(y):
-            report[name] |= {
-                "auc": round(auc(y, q), 4),
-                "ks": round(ks(y, q), 4),
-                "expected": round(float(q.mean()), 4),
-                "observed": round(float(y.mean()), 4),
-            }
-    return report
-
-
-def _warnings(measured_ks: float) -> tuple[str, ...]:
-    notes = ["Outcomes arose under the treatments given at the time: the card tells risk under that policy."]
-    if measured_ks > _SUSPICIOUS_KS:
-        notes.append(f"KS {measured_ks:.2f} is above {_SUSPICIOUS_KS}: look for leakage before approving.")
-    return tuple(notes)
-
-
-def _reasons(shares: Floats) -> npt.NDArray[np.int8]:
-    """Sum the features' shares per reason and name the weightiest that raise the risk."""
-    codes = tuple(REASONS)
-    place = np.array([codes.index(f.reason) for f in FEATURES])
-    summed = np.zeros((len(shares), len(codes)))
-    np.add.at(summed.T, place, shares.T)
-    top = np.argsort(-summed, axis=1, kind="stable")[:, :_TOP_REASONS]
-    return np.where(np.take_along_axis(summed, top, axis=1) > 0, top, -1).astype(np.int8)
+def _reasons(
+    booster: Any, matrix: npt.NDArray[np.float32], names: tuple[str, ...], codes: tuple[str, ...], *, exact: bool,
+    event_is: str,
+) -> npt.NDArray[np.int8]:  # fmt: skip
+    """Sum the features' shares per reason and name the weightiest that lowered the score, batch by batch."""
+    gather = np.zeros((len(codes), len(names)), dtype=np.float32)
+    for column, name in enumerate(names):
+        gather[codes.index(SPECS[name].reason), column] = 1.0 if event_is == "bad" else -1.0
+    return np.concatenate(
+        [
+            weightiest(gather @ trees.contributions(booster, matrix[start : start + _REASON_BATCH], exact=exact).T)
+            for start in range(0, len(matrix), _REASON_BATCH)
+        ]
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from models.feature_list import FEATURE_NAMES
+from models.schema import Direction, FeatureSpec
 
 Kind = Literal["account", "promise", "slot", "panel", "campaign"]
 """What one row of the sample is."""
@@ -21,6 +22,8 @@ class Recipe:
     ``purpose`` groups models that answer the same question of a case: the C-cards by bucket all have the
     purpose ``risk``. ``event`` is the name of the label it learns. ``hold_out_only`` learns from customers
     nobody worked, because in a treated population the event cannot be observed (domain brief §2.3, §3.7).
+    ``monotone`` holds the model to the directions of the feature list: they speak of the risk of not paying, so
+    a model of reachability is not held to them.
     """
 
     name: str
@@ -38,7 +41,12 @@ class Recipe:
     min_events: int = 100
     hold_out_only: bool = False
     expected_ks: tuple[float, float] | None = None
+    monotone: bool = True
     notes: tuple[str, ...] = field(default=())
+
+    def direction_of(self, feature: FeatureSpec) -> Direction:
+        """Return how this model must answer a rising value: towards bad for the lender, away, or freely."""
+        return feature.direction if self.monotone else Direction.FREE
 
 
 _RISK = "risk"
@@ -74,14 +82,15 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(
         "contactability", "Right-party contact within a week", "contact", "account", "rpc_7d", 7,
         "open cases that were attempted", "weekly", event_is="good", dpd=(1, None), expected_ks=(0.15, 0.30),
+        monotone=False,
     ),
     Recipe(
         "lost-contact", "Nobody answers any more", "lost", "account", "lost_7d", 7,
-        "open cases reached in the last 90 days", "weekly", dpd=(1, None),
+        "open cases reached in the last 90 days", "weekly", dpd=(1, None), monotone=False,
     ),
     Recipe(
         "best-time", "Best time to call", "best_time", "slot", "answered", 0,
-        "call attempts", "start of the attempt", event_is="good", expected_ks=(0.15, 0.30),
+        "call attempts", "start of the attempt", event_is="good", expected_ks=(0.15, 0.30), monotone=False,
     ),
     Recipe(
         "promise-keeping", "Promise kept", "promise", "promise", "promise_kept", 0,
@@ -100,6 +109,12 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(
         "b-high-frequency", "B-card, weekly from app and transaction events", "behaviour_hf", "account",
         "bad7_30d", 30, "accounts not overdue", "weekly", dpd=(0, 0),
+    ),
+    Recipe(
+        "b-sequence", "B-card, monthly history read by an LSTM or GRU", "behaviour_sequence", "panel", "bad30_6m", 180,
+        "accounts not overdue, three months on book or more", "month end", dpd=(0, 0), features=("state", "mob"),
+        algorithms=("sequence",), expected_ks=(0.30, 0.45),
+        notes=("Features are steps of the monthly panel (models.panel), oldest first; training needs PyTorch.",),
     ),
 )  # fmt: skip
 

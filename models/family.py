@@ -8,7 +8,7 @@ imported when first asked for.
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -17,20 +17,31 @@ from models.predictions import Predictions
 from models.registry import Bundle
 from models.sample import Sample
 
-ALGORITHMS: dict[str, str] = {"boosted": "models.boosted"}
+if TYPE_CHECKING:
+    from models.boosted import Tuning
+
+ALGORITHMS: dict[str, str] = {
+    "boosted": "models.boosted",
+    "scorecard": "models.scorecard",
+    "sequence": "models.sequence",
+}
 """Name of an algorithm to the module that knows it."""
 
 
 def train(
     recipe: Recipe, sample: Sample, *, algorithm: str | None = None, provenance: Mapping[str, Any], seed: int = 0,
-    threads: int = 2, min_events: int | None = None,
+    threads: int = 2, min_events: int | None = None, tuning: "Tuning | None" = None,
 ) -> Bundle:  # fmt: skip
-    """Train, calibrate and evaluate a recipe; raise SampleError when the sample cannot carry it."""
+    """Train, calibrate and evaluate a recipe; raise SampleError when the sample cannot carry it.
+
+    ``tuning`` (boosted only) says how depth and rounds are found; else the size of the sample decides.
+    """
     chosen = algorithm or recipe.algorithms[0]
     if chosen not in recipe.algorithms:
         raise ValueError(f"{recipe.name} is trained as {' or '.join(recipe.algorithms)}, not as {chosen}")
     sample.check(recipe.min_events if min_events is None else min_events)
-    bundle: Bundle = _module(chosen).train(recipe, sample, provenance=provenance, seed=seed, threads=threads)
+    own = {} if tuning is None else {"tuning": tuning}
+    bundle: Bundle = _module(chosen).train(recipe, sample, provenance=provenance, seed=seed, threads=threads, **own)
     return bundle
 
 

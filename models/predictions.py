@@ -1,12 +1,16 @@
 """What a model says of each row."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from models.evaluate import Floats, Ints
+
+TOP_REASONS = 4
+"""Most reason codes that a score carries (domain brief §3.6)."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,8 @@ class Predictions:
     ``reason_index`` (rows x up to 4, -1 = none) points into ``codes``, the weightiest first: codes, not
     sentences, and integers, not lists, because a book has a million rows. ``is_fallback`` marks rows scored
     without outside information because the vendor did not answer. ``value`` is an amount model's share.
+    ``unseen`` counts by feature the rows whose value fell where development had no row: they got the
+    documented neutral answer, and are told.
     """
 
     p_event: Floats
@@ -26,6 +32,8 @@ class Predictions:
     codes: tuple[str, ...]
     is_fallback: npt.NDArray[np.bool_]
     value: Floats | None = None
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    details: pl.DataFrame | None = None
 
     @property
     def reasons(self) -> list[list[str]]:

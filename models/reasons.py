@@ -7,6 +7,12 @@ from outside, the sayable sentence asks instead of telling.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.predictions import TOP_REASONS
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,18 @@ REASONS: dict[str, Reason] = {
     ),
     "many_lenders": Reason("The customer has applied to, or borrowed from, many lenders", _ASK),
     "recent_applications": Reason("Recent applications for credit elsewhere", _ASK),
+    "app_silent": Reason("The customer uses the app otherwise than before", _ASK),
+    "looks_unpaid": Reason("The customer looks at the bill and does not pay", _ASK),
+    "card_taken_off": Reason(
+        "The payment card was taken off the account",
+        "There is no card on your account at the moment; you can pay in another way, too.",
+    ),
+    "spends_less": Reason("The customer spends otherwise than before", _ASK),
+    "restless_nights": Reason("The customer visits the app at night", _ASK),
+    "hardship_before": Reason(
+        "The customer told of hardship in an earlier episode",
+        "You told us of a hard time before; tell us if things have changed.",
+    ),
     "external_unknown": Reason("No outside credit information was found", _ASK),
 }
 
@@ -82,3 +100,18 @@ def staff_sentences(codes: Iterable[str]) -> dict[str, str]:
 def sayable_sentences(codes: Iterable[str]) -> dict[str, str]:
     """Return the sentence that an agent may say for each code; an unknown code raises KeyError."""
     return {code: REASONS[code].sayable for code in codes}
+
+
+def weightiest(weight: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
+    """Return up to four codes per row (rows x 4, -1 = none) from weights (codes x rows), the weightiest first.
+
+    Only a positive weight is a reason; of equal weights the code listed first comes first.
+    """
+    left = weight.copy()
+    every = np.arange(left.shape[1])
+    top = np.full((left.shape[1], TOP_REASONS), -1, dtype=np.int8)
+    for k in range(min(TOP_REASONS, len(left))):
+        best = left.argmax(axis=0)
+        top[:, k] = np.where(left[best, every] > 0, best, -1)
+        left[best, every] = 0
+    return top

@@ -12,8 +12,27 @@ from models.evaluate import Floats, Ints
 Bools = npt.NDArray[np.bool_]
 
 
+def folds(customer: Ints, count: int, seed: int) -> Ints:
+    """Deal people into ``count`` folds; all rows of a person are in one."""
+    people, index = np.unique(customer, return_inverse=True)
+    return np.asarray(np.random.default_rng(seed).permutation(len(people))[index.ravel()] % count)
+
+
 class SampleError(ValueError):
     """The sample cannot carry a model; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How each row went on, in whole months: ``duration`` to its end, and the end's ``cause``.
+
+    Causes: 0 not seen any longer, 1 the event, 2 paid off before it. ``followed``: months from the observation to
+    the last month of the account that is known, also beyond its end: what makes a row mature.
+    """
+
+    duration: Ints
+    cause: Ints
+    followed: Ints
 
 
 @dataclass(frozen=True)
@@ -22,7 +41,7 @@ class Sample:
 
     ``outcome`` is 0 or 1; ``customer`` numbers the people, none of whom may stand on both sides of a fold;
     ``is_test`` marks rows touched once, at the end. ``amount`` (minor units) weighs the amount-weighted
-    figures; ``value`` is the continuous target of amount models (a share of 0..1). ``groups`` holds columns
+    figures; ``value`` is the continuous target of amount models (a share of 0..1), ``course`` that of survival models. ``groups`` holds columns
     for segment and fairness reports, never for the model.
     """
 
@@ -33,6 +52,7 @@ class Sample:
     amount: Floats | None = None
     value: Floats | None = None
     groups: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
+    course: Course | None = None
 
     def check(self, least: int) -> None:
         """Raise SampleError unless both parts hold enough rows with and without the event."""

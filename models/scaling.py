@@ -21,11 +21,20 @@ class Scaling:
     odds: float = 50.0
     double: float = 20.0
 
+    @property
+    def factor(self) -> float:
+        """Return the points of one unit of log odds."""
+        return self.double / log(2)
+
+    @property
+    def offset(self) -> float:
+        """Return the points at even odds."""
+        return self.base - self.factor * log(self.odds)
+
     def points(self, p_event: Floats) -> Floats:
         """Return unrounded points of P(event)."""
-        factor = self.double / log(2)
         p = np.clip(p_event, 1e-9, 1 - 1e-9)
-        return np.asarray(self.base - factor * log(self.odds) + factor * np.log((1 - p) / p))
+        return np.asarray(self.offset + self.factor * np.log((1 - p) / p))
 
     def score(self, p_event: Floats) -> Ints:
         """Return whole points, as stored and shown."""

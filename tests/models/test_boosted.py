@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models import boosted, family
+from models import family
 from models.catalogue import recipe_of
 from models.feature_list import FEATURE_NAMES, FEATURES, REASONS
 from models.registry import Bundle
-from models.sample import Sample, SampleError
+from models.sample import Sample, SampleError, folds
 from models.schema import Direction
 
 CARD = recipe_of("c-card")
@@ -112,5 +112,5 @@ def test_no_rows_at_all_are_refused() -> None:
 
 def test_folds_of_cross_validation_never_split_a_customer() -> None:
     customer = np.repeat(np.arange(500), 3)
-    fold = boosted._folds(customer, seed=0)
+    fold = folds(customer, 5, seed=0)
     assert all(len(set(fold[customer == c])) == 1 for c in range(500))
