@@ -11,6 +11,7 @@ from flask import Flask
 from collections_app.domain.contact import AttemptStatus, CampaignStatus, Channel, Mode, StopCode
 from collections_app.domain.events import LABELS
 from collections_app.domain.gate import Verdict
+from collections_app.domain.model_stages import Stage
 from collections_app.domain.money import Money, exponent
 from collections_app.domain.outcomes import DISPOSITIONS, OUTCOMES
 from collections_app.domain.permissions import Role
@@ -37,6 +38,7 @@ TONES: dict[_Key, str] = _by_kind(
     {Verdict.ALLOW: "good", Verdict.DEFER: "care", Verdict.DENY: "bad"},
     {PlanStatus.PROPOSED: "care", PlanStatus.ACTIVE: "good", PlanStatus.COMPLETED: "good", PlanStatus.BROKEN: "bad",
      PlanStatus.REJECTED: "quiet", PlanStatus.CANCELLED: "quiet"},
+    {Stage.CHAMPION: "good", Stage.DEV: "quiet", Stage.RETIRED: "quiet"},
 )  # fmt: skip
 _RUN_TONES = {"done": "good", "failed": "bad", "running": "care", "critical": "bad", "confirmed": "bad",
               "dismissed": "good", "unclear": "care"}  # fmt: skip
@@ -57,6 +59,7 @@ _WORDS: dict[_Key, str] = _by_kind(
      MoratoriumKind.COURT: "Stay by a court", MoratoriumKind.SERVICE_MEMBER: "Service member",
      MoratoriumKind.LOCAL: "Local scheme"},
     {PlanStatus.PROPOSED: "Waits for approval"},
+    {Stage.DEV: "In development"},
 )  # fmt: skip
 
 
@@ -146,8 +149,10 @@ def whole(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
 
+FILTERS = (words, tone, amount, day, distance, day_words, clock, moment, sound_length, spent, percent, whole)
+
+
 def install(app: Flask) -> None:
     """Make the filters known to the templates."""
-    said = (words, tone, amount, day, distance, day_words, clock, moment, sound_length, spent, percent, whole)
-    for function in said:
+    for function in FILTERS:
         app.add_template_filter(function)

@@ -42,6 +42,7 @@ PLACES: tuple[Place, ...] = (
     Place("worklist.index", "Cases", "list", Permission.CASE_READ_ALL),
     Place("care.approvals", "Decide", "check", Permission.PLAN_DECIDE),
     Place("reports.index", "Reports", "chart", Permission.REPORT_READ),
+    Place("models.index", "Models", "scale", Permission.REPORT_READ),
     Place("runs.index", "Runs", "clock", Permission.JOB_READ),
     Place("people.index", "People", "people", Permission.USER_MANAGE),
 )

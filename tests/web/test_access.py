@@ -41,6 +41,9 @@ def _addresses(app: Flask, scene: Scene) -> list[tuple[str, str, object]]:
         "verb": "release",
         "filename": "app.css",
         "name": "roll-rates",
+        "version": "none",
+        "table": "gains",
+        "alert_id": 1,
         "form": "csv",
         "token": "x",
     }

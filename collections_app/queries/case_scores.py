@@ -1,0 +1,84 @@
+"""What the models say of one case: the newest score for each question, with reasons in two voices.
+
+Shadow scores decide nothing and are never among them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from collections_app.db.tables import Account, ModelVersion, Score, ScoreRun
+
+RISK = "risk"
+
+
+@dataclass(frozen=True)
+class ScoreReason:
+    """Why a score is what it is: for staff, and as an agent may say it ("" = nothing may be said of it)."""
+
+    staff: str
+    sayable: str
+
+
+@dataclass(frozen=True)
+class CaseScore:
+    """One answer of a model. Higher is always better for the lender; ``p_event`` is the chance of the event.
+
+    ``is_fallback``: the vendor's answer was not there, and a model that needs none of it spoke.
+    ``details`` holds what one number cannot: the slots of a best time, the share of a recovery.
+    """
+
+    purpose: str
+    account_ref: str
+    score: int
+    band: str
+    p_event: float
+    event: str
+    event_is: str
+    horizon_days: int
+    model: str
+    version: str
+    as_of: date
+    is_fallback: bool
+    reasons: tuple[ScoreReason, ...]
+    details: Mapping[str, Any]
+
+
+def case_scores(session: Session, case_id: int) -> tuple[CaseScore, ...]:
+    """Return the newest score of each purpose, the risk first; of several accounts, the worst one's."""
+    place = (
+        sa.func.row_number()
+        .over(partition_by=Score.purpose, order_by=(Score.business_date.desc(), Score.score, Score.id))
+        .label("place")
+    )
+    ranked = sa.select(Score.id, place).where(Score.case_id == case_id, Score.is_shadow.is_(False)).subquery()
+    card = ModelVersion.card
+    rows = session.execute(
+        sa.select(
+            Score, Account.account_ref, ModelVersion.name, ModelVersion.version, card["event_is"].label("event_is"),
+            card["reasons"].label("staff"), card["sayable"].label("sayable"),
+        )
+        .join(ranked, ranked.c.id == Score.id)
+        .join(Account, Account.id == Score.account_id)
+        .join(ScoreRun, ScoreRun.id == Score.score_run_id)
+        .join(ModelVersion, ModelVersion.id == ScoreRun.model_version_id)
+        .where(ranked.c.place == 1)
+        .order_by(Score.purpose != RISK, Score.purpose)
+    )  # fmt: skip
+    return tuple(
+        CaseScore(
+            purpose=s.purpose, account_ref=account_ref, score=s.score, band=s.band, p_event=s.p_event,
+            event=s.event_name, event_is=event_is or "bad", horizon_days=s.horizon_days, model=name, version=version,
+            as_of=s.business_date, is_fallback=s.is_fallback, details=s.details or {},
+            reasons=tuple(_reason(code, staff or {}, sayable or {}) for code in s.reason_codes),
+        )
+        for s, account_ref, name, version, event_is, staff, sayable in rows
+    )  # fmt: skip
+
+
+def _reason(code: str, staff: Mapping[str, str], sayable: Mapping[str, str]) -> ScoreReason:
+    return ScoreReason(staff.get(code, code), sayable.get(code, ""))

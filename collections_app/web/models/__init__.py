@@ -1,0 +1,1 @@
+"""The pages of the models: the list, one version, what fired."""

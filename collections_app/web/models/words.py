@@ -1,0 +1,142 @@
+"""How models are said to people: the questions they answer, their events, their figures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from collections_app.domain.model_stages import Stage
+from collections_app.web.formatting import words
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """A question that models answer, and what happens where no champion answers it."""
+
+    title: str
+    question: str
+    without: str
+
+
+PURPOSES: Mapping[str, Purpose] = {
+    "risk": Purpose(
+        "Risk", "Which overdue accounts get worse?",
+        "No case has a risk score: the strategy book's rows for cases without a score apply.",
+    ),
+    "self_cure": Purpose(
+        "Self-cure", "Who pays without being worked?",
+        "Nobody is left in peace on a model's word; only the random hold-out is.",
+    ),
+    "contact": Purpose(
+        "Contactability", "Whom can we speak with this week?",
+        "Nobody is called first because a model expects an answer.",
+    ),
+    "lost": Purpose(
+        "Lost contact", "Who can no longer be reached?",
+        "Lost contact is seen only after the fact, by calls that nobody answered.",
+    ),
+    "best_time": Purpose(
+        "Best time to call", "At which hour does this customer answer?",
+        "Calls are planned anywhere in the lawful hours.",
+    ),
+    "promise": Purpose(
+        "Promise kept", "Which promises will be kept?",
+        "Every open promise is treated alike until its day has passed.",
+    ),
+    "recovery": Purpose(
+        "Recovery", "How much will come in?",
+        "No expected amount stands beside a case.",
+    ),
+    "behaviour": Purpose(
+        "Behaviour, monthly", "Which good accounts become late in half a year?",
+        "Accounts that are not overdue have no score.",
+    ),
+    "behaviour_hf": Purpose(
+        "Behaviour, weekly", "Which good accounts become late in the next weeks?",
+        "There is no early warning before the first missed payment.",
+    ),
+}  # fmt: skip
+
+_EVENTS: Mapping[str, str] = {
+    "bad_30d": "go more than 30 days past due",
+    "rolled_m2": "roll into M2",
+    "rolled_m3": "roll into M3",
+    "rolled_m4": "roll into M4",
+    "cured_10d": "pay what is overdue without being worked",
+    "rpc_7d": "can be spoken with",
+    "lost_7d": "answer on no number",
+    "answered": "answer the call",
+    "promise_kept": "keep the promise",
+    "recovered_90d": "pay something",
+    "bad30_6m": "go 30 days or more past due",
+    "bad7_30d": "go 7 days or more past due",
+}
+
+METRICS: Mapping[str, tuple[str, str]] = {
+    "auc": ("AUC", "chance that an account with the event is ranked riskier than one without; 0.5 is guessing"),
+    "ks": ("KS", "largest gap between the cumulative shares of accounts with and without the event"),
+    "brier": ("Brier", "mean squared distance of the chance told from what happened; lower is better"),
+    "log_loss": ("Log loss", "mean negative log of the chance given to what happened; lower is better"),
+    "calibration_slope": ("Calibration slope", "1 = chances are as spread as the truth; below 1 = too extreme"),
+    "calibration_intercept": ("Calibration intercept", "0 = neither too high nor too low over all"),
+    "ece": ("ECE", "mean gap between chance told and share observed, over ten bins of equal count"),
+    "capture_20": ("Caught in the worst fifth", "share of all events that lie in the riskiest fifth of the rows"),
+    "uno_c": ("Uno's C", "chance that of two accounts the riskier one fails first, weighted for censoring"),
+    "ibs": ("Integrated Brier", "Brier score over the horizons, weighted for censoring; lower is better"),
+    "mae": ("Mean error", "mean absolute distance of the share told from the share that came"),
+    "rmse": ("Root mean square error", "of the share told against the share that came"),
+    "spearman": ("Rank correlation", "Spearman, of the share told and the share that came"),
+    "qini": ("Qini", "area between the uplift curve and random choice; above 0 = better than random"),
+    "psi": ("PSI", "shift of the scores against development; below 0.10 stable, above 0.25 act"),
+}
+
+IN_POINTS = ("ks", "capture_20")
+"""Figures that people read in per cent."""
+
+PSI_WATCH, PSI_ACT = 0.10, 0.25
+"""Domain brief §3.5."""
+
+STAGE_MEANS: Mapping[Stage, str] = {
+    Stage.DEV: "trained, looked at by nobody yet; scores nothing",
+    Stage.SHADOW: "scores the book beside the champion; decides nothing, agents do not see it",
+    Stage.CHALLENGER: "on trial beside the champion",
+    Stage.CHAMPION: "its scores decide",
+    Stage.RETIRED: "scores nothing any more; kept for what it decided",
+}
+STAGE_ORDER = (Stage.CHAMPION, Stage.CHALLENGER, Stage.SHADOW, Stage.DEV, Stage.RETIRED)
+
+ALGORITHMS: Mapping[str, str] = {
+    "boosted": "boosted trees, calibrated", "scorecard": "scorecard (points)", "two_part": "two-part amount model",
+    "expert": "expert scorecard (no history needed)", "hazard": "discrete-time hazard", "sequence": "sequence network",
+}  # fmt: skip
+
+
+def purpose_of(code: str) -> Purpose:
+    """Return the words of a purpose; one without words is named by its code."""
+    return PURPOSES.get(code) or Purpose(words(code), "", "Nothing is scored for this.")
+
+
+def metric(name: str) -> tuple[str, str]:
+    """Return the name and the meaning of a figure."""
+    return METRICS.get(name) or (words(name), "measured on the test rows")
+
+
+def within(event: str, horizon_days: int) -> str:
+    """Say what an event is, for many: ``go more than 30 days past due within 30 days``."""
+    said = _EVENTS.get(event) or f"have the event “{words(event).lower()}”"
+    return f"{said} within {horizon_days} days" if horizon_days else said
+
+
+def chance(p: float, event: str, horizon_days: int, *, who: str = "accounts like this one") -> str:
+    """Say a probability in words: ``31 of 100 accounts like this one roll into M2 within 21 days``."""
+    return f"{of_hundred(p)} of 100 {who} {within(event, horizon_days)}"
+
+
+def of_hundred(p: float) -> str:
+    """Write a probability as a count of a hundred; never 0 and never 100, which nothing is sure of."""
+    return "Fewer than 1" if p < 0.005 else "More than 99" if p > 0.995 else f"About {p * 100:.0f}"
+
+
+def figure(name: str, value: float | None, *, digits: int = 3) -> str:
+    """Write a figure as people read it."""
+    if value is None:
+        return "–"
+    return f"{value:.1%}" if name in IN_POINTS else f"{value:.{digits}f}"
