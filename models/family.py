@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 ALGORITHMS: dict[str, str] = {
     "boosted": "models.boosted",
     "scorecard": "models.scorecard",
+    "expert": "models.expert",
     "sequence": "models.sequence",
 }
 """Name of an algorithm to the module that knows it."""
+
+
+class MissingExtra(RuntimeError):
+    """A library that only this algorithm's training needs is not installed; the message names the extra."""
 
 
 def train(

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ GROUPS = {
     "browser": (lambda: shutil.which("chromium") is not None, "install Debian's package chromium"),
     "speech": (lambda: shutil.which("espeak-ng") is not None, "install Debian's package espeak-ng"),
     "postgres": (lambda: postgres.binaries() is not None, "install Debian's package postgresql"),
+    "sequence": (lambda: find_spec("torch") is not None, "install the extra [sequence]: docs/models/sequence.md"),
     "real_data": (SHARED.is_dir, "put the shared data folder beside the project"),
 }
 
