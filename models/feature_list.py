@@ -5,10 +5,14 @@ book can serve another's. No demographics, no treatment or assignment variables 
 Change the list or a meaning: raise FEATURE_SET_VERSION, and retrain; an old card refuses the new set.
 """
 
+from collections.abc import Iterable
+
 import polars as pl
 
+from models.event_features import EVENT_FEATURES
+from models.feedback_features import FEEDBACK_FEATURES
 from models.reasons import REASONS as REASONS
-from models.schema import Direction, FeatureSpec
+from models.schema import BEHAVIOUR_FRAMES, Direction, FeatureSpec
 
 FEATURE_SET_VERSION = 2
 MONTHS = 6
@@ -91,9 +95,20 @@ FEATURES: tuple[FeatureSpec, ...] = (
                 "recent_applications"),
 )  # fmt: skip
 
-SPECS: dict[str, FeatureSpec] = {f.name: f for f in FEATURES}
+BEHAVIOUR_FEATURES: tuple[FeatureSpec, ...] = (*EVENT_FEATURES, *FEEDBACK_FEATURES)
+"""What only the B-cards read besides: customer events, and what collections learned in earlier episodes."""
+
+SPECS: dict[str, FeatureSpec] = {f.name: f for f in (*FEATURES, *BEHAVIOUR_FEATURES)}
 """Every feature of the house by its name."""
 
 FEATURE_NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
+BEHAVIOUR_NAMES: tuple[str, ...] = tuple(f.name for f in BEHAVIOUR_FEATURES)
 
-FEATURE_SCHEMA = pl.Schema({"account_id": pl.Int64(), **dict.fromkeys(FEATURE_NAMES, pl.Float64())})
+FEATURE_SCHEMA = pl.Schema({"account_id": pl.Int64(), **dict.fromkeys(SPECS, pl.Float64())})
+"""What ``build_features`` makes: a card picks its own features out of it."""
+
+
+def frames_of(names: Iterable[str]) -> frozenset[str]:
+    """Return the raw frames beside the usual ones that these features are made of."""
+    frames = {SPECS[name].source for name in names if name in SPECS} & set(BEHAVIOUR_FRAMES)
+    return frozenset(frames | ({"event_feeds"} if "events" in frames else set()))

@@ -5,17 +5,22 @@ day's feed brings them before the day's work; events (payments, attempts, promis
 before it. Nothing is read from a column that is overwritten later.
 """
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 import polars as pl
 
+from models.event_features import event_features
 from models.external import external_features
-from models.feature_list import FEATURE_NAMES, FEATURE_SCHEMA, MONTHS
+from models.feature_list import FEATURE_SCHEMA, MONTHS
+from models.feedback_features import feedback_features
 from models.months import monthly_states
 from models.schema import RawFrames
 
 _YEAR = 365
 _RATIO_CAP = 5.0
+_LAST = ("paid_30d_of_arrears",)
+"""Made of features of several parts, after all of them."""
 
 
 def build_features(frames: RawFrames, as_of: date) -> pl.DataFrame:
@@ -28,6 +33,7 @@ def build_features(frames: RawFrames, as_of: date) -> pl.DataFrame:
         _attempts(frames, as_of),
         _promises(frames, as_of),
         external_features(frames, as_of),
+        *_behaviour(frames, as_of),
     ):
         built = built.join(part, on="account_id", how="left")
     counts = ("earlier_episodes", "late_days_12m", "attempts_30d", "connects_30d", "refusals_90d", "dead_ends_90d",
@@ -35,10 +41,18 @@ def build_features(frames: RawFrames, as_of: date) -> pl.DataFrame:
     return (
         built.with_columns(pl.col(counts).fill_null(0))
         .with_columns(paid_30d_of_arrears=_ratio("paid_30d", "arrears_amount"))
-        .select("account_id", *FEATURE_NAMES)
+        .select(pl.col(c) if c in built.columns or c in _LAST else pl.lit(None).alias(c) for c in FEATURE_SCHEMA)
         .cast(FEATURE_SCHEMA)
         .sort("account_id")
     )
+
+
+def _behaviour(frames: RawFrames, as_of: date) -> Iterator[pl.DataFrame]:
+    """Build what only the B-cards read, where somebody asked for its frames."""
+    if not frames.event_feeds.is_empty():
+        yield event_features(frames, as_of)
+    if not frames.feedback.is_empty():
+        yield feedback_features(frames, as_of)
 
 
 def _ratio(part: str, whole: str) -> pl.Expr:

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from collections_app.db import bulk
 from collections_app.db.tables import (
@@ -26,6 +26,8 @@ from collections_app.domain.outcomes import OUTCOMES, Disposition, Outcome
 from collections_app.domain.promises import PromiseStatus
 from collections_app.queries.as_of import edges, standing_spans
 
+Rows = sa.Select[*tuple[Any, ...]]
+
 _INSTANT = pl.Datetime("us", "UTC")
 
 
@@ -34,7 +36,12 @@ def is_counted(as_of: date) -> sa.ColumnElement[bool]:
     return sa.or_(Episode.ended_on.is_(None), Episode.ended_on > as_of, Episode.end_reason != EpisodeEnd.RESTATED)
 
 
-def episodes(session: Session, *, as_of: date) -> pl.DataFrame:
+def _of(statement: Rows, key: InstrumentedAttribute[int], among: sa.FromClause | None) -> Rows:
+    """Keep the rows of the accounts in ``among`` (``account_id``); None = all."""
+    return statement if among is None else statement.where(key.in_(sa.select(among.c.account_id)))
+
+
+def episodes(session: Session, *, as_of: date, among: sa.FromClause | None = None) -> pl.DataFrame:
     """Return the episodes entered by ``as_of``; an end that came later is not told."""
     known_end = Episode.ended_on <= as_of
     statement = (
@@ -51,16 +58,16 @@ def episodes(session: Session, *, as_of: date) -> pl.DataFrame:
     schema = {"episode_id": pl.Int64, "account_id": pl.Int64, "customer_id": pl.Int64, "source": pl.String,
               "customer_ref": pl.String, "account_ref": pl.String, "entry_on": pl.Date, "ended_on": pl.Date,
               "end_reason": pl.String}  # fmt: skip
-    return bulk.read(session, statement, schema)
+    return bulk.read(session, _of(statement, Episode.account_id, among), schema)
 
 
-def snapshots(session: Session, *, as_of: date) -> pl.DataFrame:
+def snapshots(session: Session, *, as_of: date, among: sa.FromClause | None = None) -> pl.DataFrame:
     """Return the DPD of every account that was past due, on the days between which it grew evenly, until ``as_of``."""
-    spans = standing_spans(session, None, until=as_of)
+    spans = standing_spans(session, among, until=as_of)
     return edges(spans, until=as_of).filter(pl.col("dpd") >= 1).select("account_id", "business_date", "dpd")
 
 
-def attempts(session: Session, *, until: datetime) -> pl.DataFrame:
+def attempts(session: Session, *, until: datetime, among: sa.FromClause | None = None) -> pl.DataFrame:
     """Return outbound attempts dispatched by ``until``; an outcome settled later is not told."""
     settled = ContactAttempt.settled_at <= until
     connecting = [o for o, rule in OUTCOMES.items() if rule.connects]
@@ -77,11 +84,14 @@ def attempts(session: Session, *, until: datetime) -> pl.DataFrame:
         (ContactAttempt.mode == Mode.LIVE_AGENT).label("is_agent"),
         (ContactAttempt.channel == Channel.VOICE).label("is_call"),
     ).where(ContactAttempt.dispatched_at <= until, ContactAttempt.direction == "outbound")  # fmt: skip
+    if among is not None:
+        owners = sa.select(Account.customer_id).join(among, among.c.account_id == Account.id)
+        statement = statement.where(ContactAttempt.customer_id.in_(owners))
     flags = ("is_connect", "is_rpc", "is_hardship", "is_agent", "is_call")
     return _dated(session, statement, {"customer_id": pl.Int64, **dict.fromkeys(flags, pl.Boolean)})
 
 
-def promises(session: Session, *, until: datetime, as_of: date) -> pl.DataFrame:
+def promises(session: Session, *, until: datetime, as_of: date, among: sa.FromClause | None = None) -> pl.DataFrame:
     """Return promises made by ``until``; a judgement of a later day is not told."""
     final = (PromiseStatus.KEPT, PromiseStatus.PARTIAL, PromiseStatus.BROKEN)
     judged = sa.and_(Promise.status.in_(final), Promise.settled_on <= as_of)
@@ -93,7 +103,7 @@ def promises(session: Session, *, until: datetime, as_of: date) -> pl.DataFrame:
     ).where(Promise.created_at <= until, Promise.created_on <= as_of)  # fmt: skip
     schema = {"account_id": pl.Int64, "created_on": pl.Date, "created_at": _INSTANT, "judged_on": pl.Date,
               "is_judged": pl.Boolean, "is_kept": pl.Boolean}  # fmt: skip
-    return bulk.read(session, statement, schema)
+    return bulk.read(session, _of(statement, Promise.account_id, among), schema)
 
 
 def complaints(session: Session, *, until: datetime) -> pl.DataFrame:

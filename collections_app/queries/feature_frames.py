@@ -8,7 +8,7 @@ overwrites. What was not known at the end of the observation day's intake is not
 of ``build_features`` sees each observation as it was on its own day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -33,6 +33,7 @@ from collections_app.domain.multi_lending import PRODUCT, KeyType
 from collections_app.domain.outcomes import OUTCOMES, Disposition, Outcome
 from collections_app.domain.promises import PromiseStatus
 from collections_app.queries.as_of import SPANS, all_versions, on_days, standing_spans
+from collections_app.queries.behaviour_frames import behaviour_frames
 from collections_app.queries.signals import answers_as_of, newest_answers
 from models.feature_list import MONTHS
 from models.months import DAYS_PER_MONTH
@@ -44,12 +45,15 @@ Rows = sa.Select[*tuple[Any, ...]]
 _YEAR = timedelta(days=366)
 _INSTANT = pl.Datetime("us", "UTC")
 
-# Cash by kind; a reversal takes it away again. Waivers and transfers are not money that arrived.
-_SIGN = {"payment": 1, "writeoff_recovery": 1, "reversal": -1, "chargeback": -1, "refund": -1}
+CASH_SIGN = {"payment": 1, "writeoff_recovery": 1, "reversal": -1, "chargeback": -1, "refund": -1}
+"""Cash by kind; a reversal takes it away again. Waivers and transfers are not money that arrived."""
 
 
-def raw_frames(session: Session, *, account_ids: Sequence[int], as_of: date) -> RawFrames:
-    """Read everything that ``build_features`` needs of these accounts, as known at ``as_of``."""
+def raw_frames(session: Session, *, account_ids: Sequence[int], as_of: date, also: Collection[str] = ()) -> RawFrames:
+    """Read everything that ``build_features`` needs of these accounts, as known at ``as_of``.
+
+    ``also`` names frames that only some models read (``feature_list.frames_of``); the others stay empty.
+    """
     wanted = bulk.stage(session, "feature_account", bulk.frame_of_ids("account_id", account_ids), index=("account_id",))
     since = as_of - _YEAR
     return RawFrames(
@@ -61,10 +65,11 @@ def raw_frames(session: Session, *, account_ids: Sequence[int], as_of: date) -> 
         attempts=_attempts(session, wanted, since, as_of),
         promises=_read(session, "promises", _promises(wanted, since, as_of)),
         episodes=_read(session, "episodes", _episodes(wanted, as_of)),
+        **behaviour_frames(session, _today(account_ids, as_of), also),
     )
 
 
-def frames_at(session: Session, observations: pl.DataFrame) -> tuple[RawFrames, date]:
+def frames_at(session: Session, observations: pl.DataFrame, *, also: Collection[str] = ()) -> tuple[RawFrames, date]:
     """Read RawFrames of observations (``row, account_id, observed_on``), each as known on its own day.
 
     In the frames ``account_id`` and ``customer_id`` hold the row, and days are counted towards the day that is
@@ -73,9 +78,9 @@ def frames_at(session: Session, observations: pl.DataFrame) -> tuple[RawFrames, 
     anchor, since = _ends(observations)
     accounts = bulk.stage(session, "feature_account", observations.select("account_id").unique(), index=("account_id",))
     owners = _accounts(session, accounts)
-    asked = observations.select(
-        "row", "account_id", "observed_on", move=pl.lit(anchor) - pl.col("observed_on")
-    ).join(owners, on="account_id", maintain_order="left")
+    asked = observations.select("row", "account_id", "observed_on", move=pl.lit(anchor) - pl.col("observed_on")).join(
+        owners, on="account_id", maintain_order="left"
+    )
 
     def moved(facts: pl.DataFrame, name: str, key: str = "account_id") -> pl.DataFrame:
         rows = asked.select("row", key, "move").join(facts, on=key)
@@ -95,7 +100,15 @@ def frames_at(session: Session, observations: pl.DataFrame) -> tuple[RawFrames, 
         attempts=moved(_attempts(session, accounts, since, anchor), "attempts", "customer_id"),
         promises=moved(_read(session, "promises", _promises(accounts, since, anchor)), "promises"),
         episodes=moved(_read(session, "episodes", _episodes(accounts, anchor)), "episodes"),
+        **behaviour_frames(session, asked.select("row", "account_id", "observed_on", "move"), also),
     ), anchor
+
+
+def _today(account_ids: Sequence[int], as_of: date) -> pl.DataFrame:
+    """Return the observations of one day: nothing needs to be moved."""
+    return bulk.frame_of_ids("account_id", account_ids).with_columns(
+        row=pl.col("account_id"), observed_on=pl.lit(as_of, pl.Date), move=pl.lit(timedelta(0), pl.Duration("us"))
+    )
 
 
 def _ends(observations: pl.DataFrame) -> tuple[date, date]:
@@ -165,7 +178,7 @@ def _cycles(wanted: sa.Table, since: date, until: date) -> Rows:
 
 
 def _payments(wanted: sa.Table, since: date, until: date) -> Rows:
-    sign = sa.case(_SIGN, value=Payment.kind)
+    sign = sa.case(CASH_SIGN, value=Payment.kind)
     return (
         sa.select(
             Payment.account_id, Payment.value_on, FeedBatch.business_date.label("known_on"),
@@ -174,7 +187,7 @@ def _payments(wanted: sa.Table, since: date, until: date) -> Rows:
         .join(wanted, wanted.c.account_id == Payment.account_id)
         .join(FeedBatch, FeedBatch.id == Payment.batch_id)
         .where(
-            Payment.kind.in_(_SIGN), Payment.status == "settled", Payment.value_on < until,
+            Payment.kind.in_(CASH_SIGN), Payment.status == "settled", Payment.value_on < until,
             Payment.value_on >= since, FeedBatch.business_date <= until,
         )
     )  # fmt: skip

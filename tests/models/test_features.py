@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from collections_app.domain.multi_lending import KeyType, derive
-from models.feature_list import FEATURE_NAMES, REASONS, SPECS
+from models.feature_list import BEHAVIOUR_NAMES, FEATURE_NAMES, REASONS, SPECS
 from models.features import build_features
 from models.schema import FRAMES, SIGNAL_FIELDS, WINDOW_DAYS, RawFrames
 from strategies.signals import lending_rules
@@ -52,8 +52,8 @@ def built(**frames: pl.DataFrame) -> dict[str, Any]:
 
 def test_every_feature_has_its_column_and_its_sentence() -> None:
     row = built()
-    assert list(row) == ["account_id", *FEATURE_NAMES]
-    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES)
+    assert list(row) == ["account_id", *SPECS]
+    assert list(SPECS) == [*FEATURE_NAMES, *BEHAVIOUR_NAMES]
     assert {f.reason for f in SPECS.values()} <= set(REASONS)
 
 

@@ -17,6 +17,7 @@ from collections_app.domain.contact import AttemptStatus, Channel, Mode, StopCod
 from collections_app.domain.outcomes import Disposition, Outcome
 from collections_app.domain.permissions import Role
 from collections_app.domain.promises import PromiseStatus
+from collections_app.queries import episode_feedback
 from collections_app.services import feedback
 from tests.factories import make_account, make_attempt, make_case, make_episode, make_standing, make_user
 
@@ -138,7 +139,7 @@ def confirmed_finding(session: Session, attempt: t.ContactAttempt, reviewed: dat
 
 
 def rows(session: Session, as_of: date = AS_OF) -> list[dict[str, Any]]:
-    return feedback.build(session, as_of=as_of).to_dicts()
+    return episode_feedback.build(session, as_of=as_of).to_dicts()
 
 
 def test_a_cured_episode_tells_what_it_took(units: UnitsOfWork) -> None:
@@ -157,7 +158,7 @@ def test_a_cured_episode_tells_what_it_took(units: UnitsOfWork) -> None:
     assert (row["hardship_flag"], row["lost_flag"], row["complaint_flag"]) == (True, False, False)
     assert row["qa_flags"] == ["Q03"]
     assert row["available_from"] == at(day(12))
-    assert row["schema_version"] == feedback.SCHEMA_VERSION
+    assert row["schema_version"] == episode_feedback.SCHEMA_VERSION
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_an_open_episode_has_no_cure_and_no_promise_no_ratio(units: UnitsOfWork)
 def test_a_customer_whom_nobody_reached_by_phone_is_lost(units: UnitsOfWork) -> None:
     with units.begin() as uow:
         case, _ = open_episode(uow.session, seen={0: 1})
-        for n in range(feedback.LOST_ATTEMPTS):
+        for n in range(episode_feedback.LOST_ATTEMPTS):
             call(uow.session, case, day(n), Outcome.NO_ANSWER)
         assert rows(uow.session)[0]["lost_flag"]
         call(uow.session, case, day(9), Outcome.THIRD_PARTY)
@@ -210,7 +211,7 @@ def test_nothing_known_after_the_day_appears(units: UnitsOfWork) -> None:
         case, account = open_episode(session, seen={0: 1, 10: 11})
         attempt = call(session, case, day(2), Outcome.ANSWERED_UNVERIFIED)
         promise(session, case, account, day(5))
-        before = feedback.build(session, as_of=AS_OF)
+        before = episode_feedback.build(session, as_of=AS_OF)
         tomorrow = AS_OF + timedelta(days=1)
 
         batch_id = session.query(t.FeedBatch).first().id
@@ -228,8 +229,8 @@ def test_nothing_known_after_the_day_appears(units: UnitsOfWork) -> None:
             episode.entry_on = tomorrow
         session.flush()
 
-        after = feedback.build(session, as_of=AS_OF)
-        later = feedback.build(session, as_of=tomorrow)
+        after = episode_feedback.build(session, as_of=AS_OF)
+        later = episode_feedback.build(session, as_of=tomorrow)
     # The call of day 6 was placed by then, so it counts as an attempt; its outcome was not yet told.
     assert after["n_attempts"].to_list() == [2]
     unmoved = [c for c in before.columns if c != "n_attempts"]
@@ -244,7 +245,7 @@ def test_every_row_says_since_when_it_could_be_used(units: UnitsOfWork) -> None:
     with units.begin() as uow:
         open_episode(uow.session, seen={0: 1, 10: 11})
         open_episode(uow.session, seen={0: 1, 3: 4}, ended_on=day(6), end_reason=EpisodeEnd.CURED)
-        frame = feedback.build(uow.session, as_of=AS_OF)
+        frame = episode_feedback.build(uow.session, as_of=AS_OF)
     # An open episode tells how it stands on the day of asking: no sooner could that be known.
     assert [x.date() for x in frame["available_from"].to_list()] == [AS_OF, day(6)]
 
@@ -258,7 +259,7 @@ def test_the_file_carries_its_schema_version_and_leaves_no_scrap(units: UnitsOfW
     metadata = pl.read_parquet_metadata(out)
     assert (metadata["schema_version"], metadata["as_of"]) == ("1", "2026-02-01")
     assert (result["rows"], result["open"], result["ended"]) == (1, 1, 0)
-    assert pl.read_parquet(out).schema == feedback.COLUMNS
+    assert pl.read_parquet(out).schema == episode_feedback.COLUMNS
     assert [p.name for p in out.parent.iterdir()] == ["b.parquet"]
 
 
@@ -266,4 +267,4 @@ def test_an_empty_book_gives_an_empty_file_with_its_columns(units: UnitsOfWork, 
     out = tmp_path / "b.parquet"
     with units.begin() as uow:
         assert feedback.export_feedback(uow.session, as_of=AS_OF, out=out)["rows"] == 0
-    assert pl.read_parquet(out).schema == feedback.COLUMNS
+    assert pl.read_parquet(out).schema == episode_feedback.COLUMNS
