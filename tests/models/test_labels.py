@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from models.labels import EPISODES, SNAPSHOTS, reached_dpd_31
+from models.labels import EPISODES, SNAPSHOTS, entered_m1
 
 ENTRY = date(2026, 1, 1)
 LAST = ENTRY + timedelta(days=30)
@@ -20,8 +20,8 @@ def outcome(
     end = None if ended is None else ENTRY + timedelta(days=ended)
     episodes = pl.DataFrame([(1, 10, ENTRY, end, reason)], schema=EPISODES, orient="row")
     days: list[Any] = [(10, ENTRY + timedelta(days=d), dpd) for d, dpd in seen.items()]
-    found = reached_dpd_31(episodes, pl.DataFrame(days, schema=SNAPSHOTS, orient="row"), as_of=as_of)
-    return None if found.is_empty() else int(found["outcome"][0])
+    found = entered_m1(episodes, pl.DataFrame(days, schema=SNAPSHOTS, orient="row"), as_of=as_of)
+    return None if found.is_empty() or found["outcome"][0] is None else int(found["outcome"][0])
 
 
 def daily(until: int) -> dict[int, int]:

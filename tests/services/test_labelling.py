@@ -66,16 +66,17 @@ def mature(units: UnitsOfWork, on: date = MATURE) -> dict[str, int]:
         return labelling.mature(uow, business_date=on)
 
 
-def labels(units: UnitsOfWork) -> dict[int, t.TrainingLabel]:
+def labels(units: UnitsOfWork, name: str = "bad_30d") -> dict[int, t.TrainingLabel]:
     with units.database.reading() as session:
-        return {x.account_id: x for x in session.scalars(sa.select(t.TrainingLabel))}
+        found = session.scalars(sa.select(t.TrainingLabel).where(t.TrainingLabel.label == name))
+        return {x.account_id: x for x in found.all()}
 
 
 def test_a_roller_is_bad_a_payer_is_good_and_a_silent_account_is_left_out(units: UnitsOfWork) -> None:
     bad = add_episode(units, days=33)
     good = add_episode(units, days=12, ended=12, end_reason=EpisodeEnd.CURED)
     add_episode(units, days=4)
-    assert mature(units) == {"matured": 2, "bad": 1, "unknown": 1}
+    assert mature(units)["bad_30d"] == 2
     found = labels(units)
     assert {account: x.outcome for account, x in found.items()} == {bad: 1, good: 0}
     label = found[bad]
@@ -86,15 +87,16 @@ def test_a_roller_is_bad_a_payer_is_good_and_a_silent_account_is_left_out(units:
 
 def test_the_day_before_maturity_there_is_no_label(units: UnitsOfWork) -> None:
     add_episode(units, days=33)
-    assert mature(units, MATURE - timedelta(days=1))["matured"] == 0
-    assert mature(units)["matured"] == 1
+    assert "bad_30d" not in mature(units, MATURE - timedelta(days=1))
+    assert mature(units)["bad_30d"] == 1
 
 
 def test_maturing_twice_adds_nothing(units: UnitsOfWork) -> None:
     add_episode(units, days=33)
-    assert mature(units)["matured"] == 1
-    assert mature(units, MATURE + timedelta(days=5))["matured"] == 0
-    assert len(labels(units)) == 1
+    assert mature(units) == {"matured": 5, "unknown": 0, "bad_30d": 1, "cured_10d": 1, "rolled_m2": 3}
+    assert mature(units, MATURE + timedelta(days=5)) == {"matured": 0, "unknown": 0}
+    with units.database.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(t.TrainingLabel)) == 5
 
 
 def test_the_lenders_own_label_stands(units: UnitsOfWork) -> None:

@@ -1,0 +1,63 @@
+"""What became of the accounts turns into labels, once it is certain and not before.
+
+Each labeller reads its facts in a few set-based queries and returns rows; here they get the strategy's arm, its
+probability and whether anybody worked the account, and are stored once. Repeatable, and it catches up.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from collections_app.db import bulk
+from collections_app.db.base import table_of
+from collections_app.db.tables import TrainingLabel
+from collections_app.db.unit_of_work import UnitOfWork
+from collections_app.domain.permissions import Permission
+from collections_app.services.labelling import contacts, episodes, treatment
+from models.labels import LABEL_ROWS
+
+Labeller = Callable[[Session, date], pl.DataFrame]
+"""Returns the rows (models.labels.LABEL_ROWS) that are due on a day and not stored yet; outcome null = not certain."""
+
+LABELLERS: tuple[Labeller, ...] = (
+    episodes.entries,
+    episodes.self_cures,
+    episodes.rolls,
+    contacts.weeks,
+    contacts.promises,
+    contacts.placements,
+)
+
+
+def mature(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
+    """Store every label that has become certain; return how many, by label, and how many stayed unknown.
+
+    The order of the labellers does not matter, and a second run of the day adds nothing.
+    """
+    uow.actor.require(Permission.JOB_RUN)
+    counts = {"matured": 0, "unknown": 0}
+    for labeller in LABELLERS:
+        found = labeller(uow.session, business_date)
+        certain = found.filter(pl.col("outcome").is_not_null())
+        counts["unknown"] += found.height - certain.height
+        counts["matured"] += certain.height
+        if certain.height:
+            _store(uow.session, treatment.with_treatment(uow.session, certain))
+        counts |= {str(name): int(n) for name, n in certain.group_by("label").len().sort("label").iter_rows()}
+    return counts
+
+
+def _store(session: Session, rows: pl.DataFrame) -> None:
+    """Write labels; one that is there already stands: the lender's own word, or ours of an earlier day."""
+    staged = bulk.stage(session, "staged_label", rows)
+    ours = ("label", "account_id", "episode_id", "observed_on", "matured_on", "horizon_days", "outcome", "value")
+    columns: dict[str, Any] = {c: staged.c[c] for c in (*ours, "arm", "propensity", "is_worked")}
+    columns["origin"] = sa.literal("computed")
+    bulk.upsert(session, table_of(TrainingLabel), staged, keys=("label", "account_id", "observed_on"), columns=columns)
+
+
+__all__ = ["LABELLERS", "LABEL_ROWS", "Labeller", "mature"]
