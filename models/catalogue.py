@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from models.feature_list import FEATURE_NAMES
+from models.panel import HISTORY
+from models.promise_features import ACCOUNT_NAMES, PROMISE_NAMES
 from models.schema import Direction, FeatureSpec
+from models.slot_features import SLOT_NAMES
 
 Kind = Literal["account", "promise", "slot", "panel", "campaign"]
 """What one row of the sample is."""
@@ -75,7 +78,7 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe(
         "self-cure", "Self-cure: pays without being worked", "self_cure", "account", "cured_10d", 10,
-        "episodes entering, hold-out arm, not worked", "DPD 1 to 7, first day seen", event_is="good",
+        "episodes entering, hold-out arm, not worked", "DPD 1 to 4, first day seen", event_is="good",
         dpd=(1, 9), hold_out_only=True, expected_ks=(0.25, 0.45),
         notes=("Learnt on the random hold-out only: what treated customers do is not self-cure.",),
     ),
@@ -90,12 +93,13 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe(
         "best-time", "Best time to call", "best_time", "slot", "answered", 0,
-        "call attempts", "start of the attempt", event_is="good", expected_ks=(0.15, 0.30), monotone=False,
+        "call attempts", "start of the attempt", event_is="good", features=SLOT_NAMES, expected_ks=(0.15, 0.30),
+        monotone=False,
     ),
     Recipe(
         "promise-keeping", "Promise kept", "promise", "promise", "promise_kept", 0,
         "promises, superseded and cancelled ones left out", "the day it was made", event_is="good",
-        expected_ks=(0.20, 0.35),
+        features=(*PROMISE_NAMES, *ACCOUNT_NAMES), expected_ks=(0.20, 0.35),
     ),
     Recipe(
         "recovery", "Amount recovered in 90 days", "recovery", "account", "recovered_90d", 90,
@@ -115,6 +119,12 @@ RECIPES: tuple[Recipe, ...] = (
         "accounts not overdue, three months on book or more", "month end", dpd=(0, 0), features=("state", "mob"),
         algorithms=("sequence",), expected_ks=(0.30, 0.45),
         notes=("Features are steps of the monthly panel (models.panel), oldest first; training needs PyTorch.",),
+    ),
+    Recipe(
+        "b-survival", "B-card, how soon: first month 30 days past due", "survival", "panel", "first_30", 365,
+        "accounts never 30 days past due while we watched, not paid off", "every third month end", dpd=(0, 29),
+        features=HISTORY, algorithms=("hazard", "hazard_woe", "aft"), monotone=False, expected_ks=(0.20, 0.40),
+        notes=("Paid off is a competing event: its incidence is told beside that of the event.",),
     ),
 )  # fmt: skip
 

@@ -11,8 +11,10 @@ import polars as pl
 
 from models.event_features import EVENT_FEATURES
 from models.feedback_features import FEEDBACK_FEATURES
+from models.promise_features import PROMISE_FEATURES
 from models.reasons import REASONS as REASONS
 from models.schema import BEHAVIOUR_FRAMES, Direction, FeatureSpec
+from models.slot_features import SLOT_FEATURES
 
 FEATURE_SET_VERSION = 2
 MONTHS = 6
@@ -98,13 +100,16 @@ FEATURES: tuple[FeatureSpec, ...] = (
 BEHAVIOUR_FEATURES: tuple[FeatureSpec, ...] = (*EVENT_FEATURES, *FEEDBACK_FEATURES)
 """What only the B-cards read besides: customer events, and what collections learned in earlier episodes."""
 
-SPECS: dict[str, FeatureSpec] = {f.name: f for f in (*FEATURES, *BEHAVIOUR_FEATURES)}
+SPECS: dict[str, FeatureSpec] = {
+    f.name: f for f in (*FEATURES, *BEHAVIOUR_FEATURES, *PROMISE_FEATURES, *SLOT_FEATURES)
+}
 """Every feature of the house by its name."""
 
 FEATURE_NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
 BEHAVIOUR_NAMES: tuple[str, ...] = tuple(f.name for f in BEHAVIOUR_FEATURES)
 
-FEATURE_SCHEMA = pl.Schema({"account_id": pl.Int64(), **dict.fromkeys(SPECS, pl.Float64())})
+_BUILT = (*FEATURE_NAMES, *BEHAVIOUR_NAMES)
+FEATURE_SCHEMA = pl.Schema({"account_id": pl.Int64(), **dict.fromkeys(_BUILT, pl.Float64())})
 """What ``build_features`` makes: a card picks its own features out of it."""
 
 

@@ -62,6 +62,10 @@ REASONS: dict[str, Reason] = {
         "The age of the account",
         "We have not known each other for long, so it is good to talk.",
     ),
+    "account_use": Reason(
+        "How regularly the account was in use over the last months",
+        "The way you use your account has changed over the last months.",
+    ),
     "earlier_episodes": Reason(
         "The account has been overdue before",
         "There have been open payments before, and we sorted them out together.",
@@ -73,6 +77,14 @@ REASONS: dict[str, Reason] = {
     "promises_broken": Reason(
         "Promises to pay were not kept, or payment was refused",
         "An earlier agreement did not work out; let us find one that fits you better.",
+    ),
+    "promise_terms": Reason(
+        "What was promised: how much of what is open, by when, and to whom",
+        "Let us look once more whether the amount and the day of your promise suit you.",
+    ),
+    "time_of_day": Reason(
+        "The time of the call",
+        "We would like to call you when it suits you best.",
     ),
     "many_lenders": Reason("The customer has applied to, or borrowed from, many lenders", _ASK),
     "recent_applications": Reason("Recent applications for credit elsewhere", _ASK),
