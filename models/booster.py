@@ -72,6 +72,27 @@ def fit(
     return booster
 
 
+def fit_times(
+    features: Matrix, lower: Floats, upper: Floats, *, params: Mapping[str, Any], rounds: int
+) -> "Booster":  # fmt: skip
+    """Fit survival times known to lie between two bounds (upper = +inf: not ended yet); margins are ln(time)."""
+    booster: Booster = _xgboost().train(dict(params), _times(features, lower, upper), rounds)
+    return booster
+
+
+def fit_times_watched(
+    train: tuple[Matrix, Floats, Floats], watch: tuple[Matrix, Floats, Floats], *, params: Mapping[str, Any],
+    rounds: int, patience: int,
+) -> Curve:  # fmt: skip
+    """Fit ``(features, lower, upper)`` until the watched rows' negative log likelihood stops getting better."""
+    history: dict[str, dict[str, list[float]]] = {}
+    booster = _xgboost().train(
+        {**params, "eval_metric": "aft-nloglik"}, _times(*train), rounds, evals=[(_times(*watch), "watch")],
+        early_stopping_rounds=patience, evals_result=history, verbose_eval=False,
+    )  # fmt: skip
+    return Curve(booster, np.array(history["watch"]["aft-nloglik"]))
+
+
 def margin(booster: "Booster", features: Matrix, *, rounds: int = 0) -> Floats:
     """Return log odds before calibration; ``rounds`` > 0 uses only the first trees. Float32 is not copied."""
     raw = booster.inplace_predict(features, iteration_range=(0, rounds), predict_type="margin")
@@ -110,4 +131,11 @@ def from_bytes(raw: bytes, *, threads: int) -> "Booster":
 
 def _matrix(features: Matrix, outcome: Floats | Ints | None = None, weight: Floats | None = None) -> "DMatrix":
     matrix: DMatrix = _xgboost().DMatrix(features, label=outcome, weight=weight, missing=np.nan)
+    return matrix
+
+
+def _times(features: Matrix, lower: Floats, upper: Floats) -> "DMatrix":
+    matrix = _matrix(features)
+    matrix.set_float_info("label_lower_bound", lower)
+    matrix.set_float_info("label_upper_bound", upper)
     return matrix

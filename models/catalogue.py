@@ -8,7 +8,9 @@ name; ``models.family`` trains it and predicts with it. A model of another kind 
 from dataclasses import dataclass, field
 from typing import Literal
 
+from models.event_features import EVENT_NAMES
 from models.feature_list import FEATURE_NAMES
+from models.feedback_features import FEEDBACK_NAMES
 from models.panel import HISTORY
 from models.promise_features import ACCOUNT_NAMES, PROMISE_NAMES
 from models.schema import Direction, FeatureSpec
@@ -108,11 +110,13 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe(
         "b-classic", "B-card, monthly", "behaviour", "account", "bad30_6m", 180,
-        "accounts not overdue, three months on book or more", "month end", dpd=(0, 0), expected_ks=(0.40, 0.55),
+        "accounts not overdue, three months on book or more", "month end", dpd=(0, 0),
+        features=(*FEATURE_NAMES, *FEEDBACK_NAMES), expected_ks=(0.40, 0.55),
     ),
     Recipe(
         "b-high-frequency", "B-card, weekly from app and transaction events", "behaviour_hf", "account",
-        "bad7_30d", 30, "accounts not overdue", "weekly", dpd=(0, 0),
+        "bad7_30d", 30, "accounts not overdue", "end of the week", dpd=(0, 0),
+        features=(*FEATURE_NAMES, *EVENT_NAMES, *FEEDBACK_NAMES),
     ),
     Recipe(
         "b-sequence", "B-card, monthly history read by an LSTM or GRU", "behaviour_sequence", "panel", "bad30_6m", 180,

@@ -25,6 +25,9 @@ ALGORITHMS: dict[str, str] = {
     "scorecard": "models.scorecard",
     "expert": "models.expert",
     "sequence": "models.sequence",
+    "hazard": "models.survival.hazard",
+    "hazard_woe": "models.survival.pooled",
+    "aft": "models.survival.aft",
 }
 """Name of an algorithm to the module that knows it."""
 

@@ -37,6 +37,9 @@ HISTORY: tuple[str, ...] = (
 
 _WINDOWS = (3, 6, 12)
 
+PANEL_SET_VERSION = 1
+"""Raise it when the meaning of a feature of ``history`` changes: older models then refuse to score."""
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -148,9 +151,10 @@ def latest(panel: Panel, *, event_state: int | None = None) -> pl.DataFrame:
 def observations(panel: Panel, *, event_state: int, every: int = 1, first_mob: int = 0) -> pl.DataFrame:
     """Return ``history`` of each account at risk, at ``first_mob`` and every ``every`` months from there, with
 
-    ``duration`` (whole months from then to the event, the pay-off or the last month seen, at least 1) and ``cause``
-    (CENSORED, DEFAULT = first month at ``event_state`` or worse, PREPAID = paid off before). Accounts that have had
-    the event, are paid off, or were not seen again are not at risk and have no row.
+    ``duration`` (whole months from then to the event, the pay-off or the last month seen, at least 1), ``cause``
+    (CENSORED, DEFAULT = first month at ``event_state`` or worse, PREPAID = paid off before) and ``followed`` (months
+    to the last one seen, whatever happened before). Accounts that have had the event, are paid off, or were not seen
+    again are not at risk and have no row.
     """
     if not 1 <= event_state <= WORST:
         raise SampleError(f"an event is a state from 1 to {WORST}, not {event_state}")
@@ -165,7 +169,11 @@ def observations(panel: Panel, *, event_state: int, every: int = 1, first_mob: i
         history(panel)
         .filter(at)
         .join(fate, on="account_id", maintain_order="left")
-        .with_columns(duration=(ends - mob).cast(pl.Int32), cause=cause.cast(pl.Int8))
+        .with_columns(
+            duration=(ends - mob).cast(pl.Int32),
+            cause=cause.cast(pl.Int8),
+            followed=(pl.col("last") - mob).cast(pl.Int32),
+        )
         .filter(pl.col("duration") >= 1)
         .drop("hit", "paid", "last")
     )

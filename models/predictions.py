@@ -21,7 +21,7 @@ class Predictions:
     sentences, and integers, not lists, because a book has a million rows. ``is_fallback`` marks rows scored
     without outside information because the vendor did not answer. ``value`` is an amount model's share.
     ``unseen`` counts by feature the rows whose value fell where development had no row: they got the
-    documented neutral answer, and are told.
+    documented neutral answer, and are told. ``details`` (one row each) is what one number cannot say, stored as JSON.
     """
 
     p_event: Floats
@@ -41,8 +41,11 @@ class Predictions:
         return [[self.codes[i] for i in row if i >= 0] for row in self.reason_index.tolist()]
 
     def frame(self) -> pl.DataFrame:
-        """Return ``p_event, points, score, band, is_fallback, reason_codes`` (JSON text), row by row."""
-        return pl.DataFrame(
+        """Return ``p_event, points, score, band, is_fallback, reason_codes`` (JSON text), row by row.
+
+        With ``details``, a column of them as JSON text.
+        """
+        told = pl.DataFrame(
             {
                 "p_event": self.p_event,
                 "points": self.points,
@@ -52,6 +55,9 @@ class Predictions:
                 "reason_codes": self._reasons_as_json(),
             }
         )
+        if self.details is None:
+            return told
+        return told.with_columns(self.details.select(details=pl.struct(pl.all()).struct.json_encode()))
 
     def _reasons_as_json(self) -> pl.Series:
         """Quote each distinct row of codes once: a million rows have some thousand."""

@@ -41,8 +41,8 @@ class Sample:
 
     ``outcome`` is 0 or 1; ``customer`` numbers the people, none of whom may stand on both sides of a fold;
     ``is_test`` marks rows touched once, at the end. ``amount`` (minor units) weighs the amount-weighted
-    figures; ``value`` is the continuous target of amount models (a share of 0..1), ``course`` that of survival models. ``groups`` holds columns
-    for segment and fairness reports, never for the model.
+    figures; ``value`` is the continuous target of amount models (a share of 0..1), ``course`` that of survival
+    models. ``groups`` holds columns for segment and fairness reports, never for the model.
     """
 
     features: pl.DataFrame
