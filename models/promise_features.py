@@ -1,4 +1,4 @@
-"""What a promise to pay says by itself: how much of what is owed, how soon, in whose words (domain brief §3.1, KEEP).
+"""What a promise to pay says by itself: how much of what is owed, how soon, in whose words (domain brief §3.1).
 
 Known when it is made; the state of the account and what became of earlier promises come from ``build_features``.
 """
