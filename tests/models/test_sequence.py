@@ -17,7 +17,7 @@ from models.panel import PAID_OFF, Panel
 from models.registry import Bundle, BundleError, ModelStore
 from models.sample import Sample, SampleError
 from models.sequence_net import Architecture, Net
-from models.sequence_steps import Encoder, Steps, histories
+from models.sequence_steps import Encoder, Steps, histories, labelled_histories
 
 RECIPE = recipe_of("b-sequence")
 MONTHS = 6
@@ -133,6 +133,16 @@ def test_an_observation_that_the_panel_lacks_is_refused() -> None:
         histories(panel({1: [0, 0]}), pl.DataFrame({"account_id": [1, 7], "mob": [1, 0]}))
     with pytest.raises(SampleError, match="no row"):
         histories(panel({1: [0, 0]}), pl.DataFrame({"account_id": [1], "mob": [5]}))
+
+
+def test_an_outcome_is_known_only_where_the_window_was_seen_to_its_end() -> None:
+    seen = panel({1: [0, 0, 0, 1, 0], 2: [0, 0, 0], 3: [0, 0, PAID_OFF, PAID_OFF], 4: [0, 0, 0, 0, 0]})
+    rows = labelled_histories(seen, event_state=1, window=3, first_mob=0, every=1)
+    told = {(a, len(s)): y for a, s, y in rows.select("account_id", "state", "outcome").iter_rows()}
+    # 2 was seen for two months only; 3 paid off before the event; 4 is known at its first two months.
+    assert told == {(1, 1): 1, (1, 2): 1, (1, 3): 1, (3, 1): 0, (3, 2): 0, (4, 1): 0, (4, 2): 0}
+    with pytest.raises(SampleError, match="was seen for 9 months"):
+        labelled_histories(panel({1: [0] * 6}), event_state=1, window=9)
 
 
 def test_only_the_last_steps_are_kept_and_an_unknown_value_stays_unknown() -> None:
