@@ -136,6 +136,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("arm", sa.String(length=16), nullable=True))
         batch_op.add_column(sa.Column("propensity", sa.Double(), nullable=True))
         batch_op.add_column(sa.Column("is_worked", sa.Boolean(), nullable=True))
+        batch_op.create_index("ix_training_label_label_observed_on", ["label", "observed_on"], unique=False)
 
 
 def downgrade() -> None:
@@ -143,6 +144,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM score WHERE case_id IS NULL")
     op.execute("DELETE FROM score WHERE id NOT IN (SELECT min(id) FROM score GROUP BY case_id, score_run_id)")
     with op.batch_alter_table("training_label", schema=None) as batch_op:
+        batch_op.drop_index("ix_training_label_label_observed_on")
         batch_op.drop_column("is_worked")
         batch_op.drop_column("propensity")
         batch_op.drop_column("arm")

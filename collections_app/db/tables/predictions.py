@@ -152,7 +152,10 @@ class TrainingLabel(Base):
     """
 
     __tablename__ = "training_label"
-    __table_args__ = (sa.UniqueConstraint("label", "account_id", "observed_on"),)
+    __table_args__ = (
+        sa.UniqueConstraint("label", "account_id", "observed_on"),
+        sa.Index("ix_training_label_label_observed_on", "label", "observed_on"),
+    )
 
     id: Mapped[Id]
     label: Mapped[str] = mapped_column(sa.String(40))

@@ -17,7 +17,7 @@ from collections_app.db.base import table_of
 from collections_app.db.tables import TrainingLabel
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.permissions import Permission
-from collections_app.services.labelling import contacts, episodes, treatment
+from collections_app.services.labelling import behaviour, contacts, episodes, treatment
 from models.labels import LABEL_ROWS
 
 Labeller = Callable[[Session, date], pl.DataFrame]
@@ -30,6 +30,7 @@ LABELLERS: tuple[Labeller, ...] = (
     contacts.weeks,
     contacts.promises,
     contacts.placements,
+    behaviour.good_accounts,
 )
 
 
