@@ -100,22 +100,26 @@ class Behaviour:
     # -- a day of paying ----------------------------------------------------------------------------
 
     def live(self, day: date) -> None:
-        """Live one day: bills fall due, people pay and use the app, banks return money; pressure and fatigue fade."""
-        rng = stream(self.town.seed, "day", day.toordinal())
+        """Live one day: bills fall due, people pay and use the app, banks return money; pressure and fatigue fade.
+
+        Each account has its own luck on each day, whatever happens to the others: two towns of one seed that are
+        worked differently differ by the work alone, not by the draw.
+        """
         ledger, owner = self.ledger, self.town.accounts.owner
+        luck = stream(self.town.seed, "luck", day.toordinal()).random((7, owner.size))
         before = ledger.is_overdue()
         due = ledger.open_day(day)
         for cash in self._returns.pop(day, []):
             ledger.reverse(cash)
         ability = self.town.ability_on(day.toordinal())[owner]
-        on_time = due[~before[due] & (rng.random(due.size) < self._on_time(ability, due))]
+        on_time = due[~before[due] & (luck[0, due] < self._on_time(ability, due))]
         ledger.receive(on_time, ledger.arrears[on_time], "autopay")
         overdue = ledger.is_overdue()
         overdue[due] &= before[due]  # a bill of today is not yet late
-        self._keep_promises(rng, day, ability)
-        payers = np.flatnonzero(overdue & (rng.random(overdue.size) < self.pay_chance(day, ability)))
-        self._pay(rng, payers, ability)
-        self._plan_returns(rng, day)
+        self._keep_promises(luck[1], day, ability)
+        payers = np.flatnonzero(overdue & (luck[2] < self.pay_chance(day, ability)))
+        self._pay(luck[3:6], payers, ability)
+        self._plan_returns(luck[6], day)
         for cash in ledger.booked[day]:
             if cash.kind == "payment":
                 self.last_paid[owner[cash.account]] = day.toordinal()
@@ -126,14 +130,18 @@ class Behaviour:
 
     def pay_chance(self, day: date, ability: Floats) -> Floats:
         """Return each account's chance to be paid today if it is overdue."""
+        rate = self.calm_rate(day, ability) * (1.0 + self.pressure[self.town.accounts.owner])
+        waits = self.promise_due >= day.toordinal()
+        return np.asarray(1.0 - np.exp(-rate * np.where(waits, 0.4, 1.0)))
+
+    def calm_rate(self, day: date, ability: Floats) -> Floats:
+        """Return each account's hazard of a payment today if nobody presses and nothing was promised."""
         c, owner = self.town.customers, self.town.accounts.owner
         dpd = self.ledger.days_past_due(day.toordinal())
         since_payday = (day.day - c.payday[owner]) % 30
         base = -2.75 + 0.55 * ability + 0.35 * c.willingness[owner] - 1.2 * c.forgetfulness[owner]
         base = base - 0.55 * np.log1p(dpd / 20.0) + np.where(since_payday < 3, 0.8, -0.15)
-        rate = np.exp(base) * (1.0 + self.pressure[owner])
-        waits = self.promise_due >= day.toordinal()
-        return np.asarray(1.0 - np.exp(-rate * np.where(waits, 0.4, 1.0)))
+        return np.asarray(np.exp(base))
 
     def _on_time(self, ability: Floats, due: Ints) -> Floats:
         c = self.town.customers
@@ -141,31 +149,30 @@ class Behaviour:
         x = 0.2 + 1.0 * ability[due] + 0.4 * c.willingness[who] - 1.3 * c.forgetfulness[who]
         return _logistic(x + 0.25 * self.pressure[who])
 
-    def _keep_promises(self, rng: np.random.Generator, day: date, ability: Floats) -> None:
+    def _keep_promises(self, luck: Floats, day: date, ability: Floats) -> None:
         owner = self.town.accounts.owner
         due = np.flatnonzero((self.promise_due == day.toordinal()) & self.ledger.is_overdue())
         keep = self.town.customers.promise_keeping[owner[due]] * _logistic(1.6 + 0.9 * ability[due])
-        kept = due[rng.random(due.size) < keep]
+        kept = due[luck[due] < keep]
         self.ledger.receive(kept, np.minimum(self.promise_amount[kept], self.ledger.arrears[kept]), "bank")
 
-    def _pay(self, rng: np.random.Generator, payers: Ints, ability: Floats) -> None:
+    def _pay(self, luck: Floats, payers: Ints, ability: Floats) -> None:
         payers = payers[self.ledger.arrears[payers] > 0]
         arrears, instalment = self.ledger.arrears[payers], self.town.accounts.instalment[payers]
-        luck = rng.random(payers.size)
+        size, share, way = luck[:, payers]
         full = _logistic(1.1 + 1.0 * ability[payers])
         one = np.minimum(arrears, instalment)
-        part = np.maximum((one * rng.uniform(0.25, 0.7, payers.size)).astype(np.int64), 1)
-        amounts = np.where(luck < full, arrears, np.where(luck < full + (1 - full) * 0.6, one, part))
-        channel = rng.choice(3, payers.size, p=[0.5, 0.3, 0.2])
+        part = np.maximum((one * (0.25 + 0.45 * share)).astype(np.int64), 1)
+        amounts = np.where(size < full, arrears, np.where(size < full + (1 - full) * 0.6, one, part))
+        channel = np.searchsorted([0.5, 0.8], way, side="right")
         for code, name in enumerate(("app", "bank", "sms_link")):
             chosen = channel == code
             self.ledger.receive(payers[chosen], amounts[chosen], name)
 
-    def _plan_returns(self, rng: np.random.Generator, day: date) -> None:
-        cash = [c for c in self.ledger.booked[day] if c.kind == "payment" and c.channel != "autopay"]
-        for booking, luck in zip(cash, rng.random(len(cash)).tolist(), strict=True):
-            if luck < 0.008:
-                back = day + timedelta(days=2 + int(luck * 1000) % 3)
+    def _plan_returns(self, luck: Floats, day: date) -> None:
+        for booking in self.ledger.booked[day]:
+            if booking.kind == "payment" and booking.channel != "autopay" and luck[booking.account] < 0.008:
+                back = day + timedelta(days=2 + int(luck[booking.account] * 1000) % 3)
                 self._returns.setdefault(back, []).append(booking)
 
     # -- a call ------------------------------------------------------------------------------------
@@ -199,7 +206,7 @@ class Behaviour:
     def converse(self, customer: int, arrears: int, at: datetime, *, by_robot: bool = False) -> Answer:
         """Let the customer talk about ``arrears``: what the person says, and what is promised."""
         rng = stream(self.town.seed, "talk", customer, int(at.timestamp()) // 60)
-        weights = self._dispositions(customer, at.date(), by_robot=by_robot)
+        weights = self.dispositions(customer, at.date(), by_robot=by_robot)
         codes = list(weights)
         chances = np.array([weights[code] for code in codes])
         said = codes[int(rng.choice(len(codes), p=chances / chances.sum()))]
@@ -213,7 +220,8 @@ class Behaviour:
         share = 1.0 if rng.random() < float(_logistic(0.8 + ability)) else float(rng.choice([0.5, 0.6, 0.75]))
         return Answer(Outcome.RPC, said, talk, max(1, round(arrears * share)), days)
 
-    def _dispositions(self, customer: int, day: date, *, by_robot: bool) -> dict[Disposition, float]:
+    def dispositions(self, customer: int, day: date, *, by_robot: bool) -> dict[Disposition, float]:
+        """Return the weights of what the customer may say; they need not sum to one."""
         c = self.town.customers
         ability = float(self.town.ability_on(day.toordinal())[customer])
         will = float(c.willingness[customer])
