@@ -25,6 +25,7 @@ ALGORITHMS: dict[str, str] = {
     "scorecard": "models.scorecard",
     "expert": "models.expert",
     "sequence": "models.sequence",
+    "two_part": "models.two_part",
     "hazard": "models.survival.hazard",
     "hazard_woe": "models.survival.pooled",
     "aft": "models.survival.aft",

@@ -25,8 +25,8 @@ class PointsFeature:
 
     @property
     def seen(self) -> tuple[bool, ...]:
-        """Tell which bins development saw; points of the others are neutral by rule."""
-        return tuple(n > 0 for n in self.bins.rows)
+        """Tell which bins development saw; points of the others are neutral by rule. Experts judge every bin."""
+        return tuple(n > 0 or not any(self.bins.rows) for n in self.bins.rows)
 
     @property
     def best(self) -> int:

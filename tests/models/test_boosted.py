@@ -8,13 +8,16 @@ import polars as pl
 import pytest
 
 from models import family
+from models.boosted import Tuning
 from models.catalogue import recipe_of
 from models.feature_list import FEATURE_NAMES, FEATURES, REASONS
 from models.registry import Bundle
 from models.sample import Sample, SampleError, folds
 from models.schema import Direction
+from tests.lending_books import lending_book
 
 CARD = recipe_of("c-card")
+QUICK = Tuning(depths=(3,), rounds=80, folds=10, eta=0.1)
 
 
 def book(n: int, seed: int = 1) -> tuple[pl.DataFrame, Any]:
@@ -36,7 +39,7 @@ def sample(n: int = 3_000) -> Sample:
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return family.train(CARD, sample(), provenance={"source": "made"})
+    return family.train(CARD, sample(), provenance={"source": "made"}, threads=1)
 
 
 def test_the_card_ranks_and_is_calibrated_on_rows_it_never_saw(bundle: Bundle) -> None:
@@ -47,9 +50,9 @@ def test_the_card_ranks_and_is_calibrated_on_rows_it_never_saw(bundle: Bundle) -
     assert bundle.card.sample["train_rows"] == 2_100
 
 
-def test_the_same_data_give_the_same_card(bundle: Bundle) -> None:
-    again = family.train(CARD, sample(), provenance={"source": "made"})
-    assert again.digest() == bundle.digest()
+def test_the_same_data_give_the_same_card() -> None:
+    once, again = (family.train(CARD, sample(), provenance={"source": s}, tuning=QUICK, threads=1) for s in "ab")
+    assert again.digest() == once.digest()
 
 
 @pytest.mark.parametrize("name", ["dpd", "past_due_0", "pay_ratio_0"])
@@ -114,3 +117,70 @@ def test_folds_of_cross_validation_never_split_a_customer() -> None:
     customer = np.repeat(np.arange(500), 3)
     fold = folds(customer, 5, seed=0)
     assert all(len(set(fold[customer == c])) == 1 for c in range(500))
+
+
+@pytest.fixture(scope="module")
+def outside() -> Bundle:
+    features, outcome = lending_book(4_000)
+    whole = Sample(features, outcome, np.arange(4_000), np.arange(4_000) % 10 < 3)
+    return family.train(CARD, whole, provenance={}, tuning=QUICK, threads=1)
+
+
+def test_fixed_rounds_hold_people_out_for_the_calibration_line(outside: Bundle) -> None:
+    card = outside.card
+    assert card.recipe["rounds"] == 80
+    assert card.recipe["calibration"] == "platt on held-out people"
+    assert card.cross_validation["held_out_rows"] == 280
+    assert card.test["calibration_slope"] == pytest.approx(1, abs=0.35)
+    assert card.test["auc"] > 0.75
+
+
+@pytest.mark.parametrize("status", [-2.0, -3.0, None, 7.0])
+def test_rows_without_an_answer_are_scored_by_the_model_without_outside_features(
+    outside: Bundle, status: float | None
+) -> None:
+    features, _ = lending_book(300, seed=4)
+    silent = features.with_columns(ml_status=pl.lit(status, dtype=pl.Float64))
+    said = family.predict(outside, silent)
+    assert said.is_fallback.all()
+    # What the vendor said before must not leak in: the fallback reads no outside feature at all.
+    other = silent.with_columns(ml_orgs_12m=pl.col("ml_orgs_12m") + 9)
+    assert (family.predict(outside, other).points == said.points).all()
+    assert {c for row in said.reasons for c in row} <= {"late_now", "paid_little"}
+
+
+def test_no_hit_is_an_answer_and_stays_with_the_main_model(outside: Bundle) -> None:
+    features, _ = lending_book(300, seed=4)
+    said = family.predict(outside, features)
+    assert not said.is_fallback.any()
+    mixed = features.with_columns(ml_status=pl.when(pl.col("account_id") < 100).then(-3.0).otherwise("ml_status"))
+    half = family.predict(outside, mixed)
+    assert half.is_fallback.tolist() == [True] * 100 + [False] * 200
+    assert (half.points[100:] == said.points[100:]).all()
+
+
+def test_a_book_without_outside_information_needs_no_fallback(bundle: Bundle) -> None:
+    assert "fallback.ubj" not in bundle.parts
+    features, _ = book(50)
+    assert not family.predict(bundle, features).is_fallback.any()
+
+
+def test_approximate_reasons_mostly_agree_with_the_exact_ones(outside: Bundle) -> None:
+    features, _ = lending_book(1_000, seed=12)
+    exact, quick = (family.predict(outside, features, exact_reasons=e) for e in (True, False))
+    assert (exact.points == quick.points).all()
+    assert (exact.reason_index[:, 0] == quick.reason_index[:, 0]).mean() > 0.8
+
+
+def test_a_missing_column_is_refused(outside: Bundle) -> None:
+    with pytest.raises(ValueError, match="needs dpd"):
+        family.predict(outside, lending_book(5)[0].drop("dpd"))
+
+
+def test_amounts_weigh_the_amount_weighted_figures() -> None:
+    features, outcome = lending_book(2_000)
+    amount = np.where(outcome == 1, 5_000.0, 1_000.0) * np.random.default_rng(0).uniform(0.5, 1.5, 2_000)
+    whole = Sample(features, outcome, np.arange(2_000), np.arange(2_000) % 10 < 3, amount=amount)
+    test = family.train(CARD, whole, provenance={}, tuning=QUICK, threads=1).card.test
+    assert 0.3 < test["amount_ks"] < 0.9
+    assert 0 < test["amount_capture_20"] < 1
