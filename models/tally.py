@@ -10,23 +10,27 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from models.card import ModelCard
+from models.evaluate import Floats
 from models.external import STATUS
+from models.points import of_parts
 from models.predictions import Predictions
+from models.registry import Bundle
 
 DPD_RANGES: tuple[str, ...] = ("0", "1-9", "10-30", "31-60", "61+")
 _FLOORS = (1, 10, 31, 61)
+_POINTS_PART = "scorecard.json"
 
 
-def tally(
-    card: ModelCard, features: pl.DataFrame, said: Predictions, *, every: int = 1
-) -> dict[str, Any]:  # fmt: skip
+def tally(bundle: Bundle, features: pl.DataFrame, said: Predictions, *, every: int = 1) -> dict[str, Any]:
     """Count scored rows on the card's bins.
 
-    Returns ``rows``, ``fallback``, ``unseen`` (feature -> rows with a value that development never saw); ``points``: DPD range -> counts in the bins of the development points;
-    ``external``: answer of the vendor -> rows; ``features``: name -> counts in the frozen bins, the last being
-    the missing ones, over each ``every``-th row (a large book's drift is seen in a part of it).
+    Returns ``rows``, ``fallback``, ``unseen`` (feature -> rows with a value that development never saw);
+    ``points``: DPD range -> counts in the bins of the development points; ``external``: answer of the vendor ->
+    rows; ``features``: name -> counts in the frozen bins, the last being the missing ones, over each ``every``-th
+    row (a large book's drift is seen in a part of it); ``point_bins``: the same on the bins of a scorecard, whose
+    points they carry.
     """
+    card = bundle.card
     bins = len(card.development.edges) + 1
     place = np.searchsorted(np.asarray(card.development.edges), said.points, side="left")
     dpd = features["dpd"].fill_null(0).to_numpy() if "dpd" in features.columns else np.zeros(len(said.points))
@@ -41,6 +45,7 @@ def tally(
         "points": {name: row.tolist() for name, row in zip(DPD_RANGES, counts, strict=True) if row.any()},
         "external": _external(features),
         "features": {n: _counts(some[n], bins["edges"]) for n, bins in frozen.items() if n in some.columns},
+        "point_bins": _point_bins(bundle, some),
     }
 
 
@@ -73,8 +78,21 @@ def _external(features: pl.DataFrame) -> dict[str, int]:
     return {name: n for name, code in STATUS.items() if (n := int((status == code).sum()))}
 
 
+def _point_bins(bundle: Bundle, some: pl.DataFrame) -> dict[str, list[int]]:
+    if (raw := bundle.parts.get(_POINTS_PART)) is None:
+        return {}
+    return {
+        f.bins.name: np.bincount(f.bins.place(_floats(some[f.bins.name])), minlength=len(f.bins.rows)).tolist()
+        for f in of_parts(raw).features
+    }
+
+
 def _counts(column: pl.Series, edges: list[float]) -> list[int]:
-    values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    values = _floats(column)
     known = values[~np.isnan(values)]
     counts = np.bincount(np.searchsorted(np.asarray(edges), known, side="left"), minlength=len(edges) + 1)
     return [*counts.tolist(), len(values) - len(known)]
+
+
+def _floats(column: pl.Series) -> Floats:
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()

@@ -25,9 +25,9 @@ def band_hold(on: date) -> BandHold:
     return BandHold(**{k: int(v) for k, v in _in_force(on)["bands"].items()})
 
 
-def monitoring_limits(on: date) -> Mapping[str, float]:
+def monitoring_limits(on: date) -> Mapping[str, Any]:
     """Return the thresholds of monitoring in force on a day, by name; whole numbers stay whole."""
-    limits: Mapping[str, float] = _in_force(on)["limits"]
+    limits: Mapping[str, Any] = _in_force(on)["limits"]
     if wrong := [name for name, value in limits.items() if not isinstance(value, int | float) or value < 0]:
         raise ValueError(f"model_monitoring.yaml: not a number of zero or more: {', '.join(wrong)}")
     return limits

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from collections_app.domain.errors import InvalidInput, NotAllowed
+from collections_app.cli import model_watch
+from collections_app.cli.numbers import ROW_NUMBER
+from collections_app.domain.errors import InvalidInput
 from collections_app.domain.model_stages import Stage
 from collections_app.domain.permissions import SYSTEM
 from collections_app.intake.mapping import load_mapping
 from collections_app.queries.model_versions import get_model, list_models
-from collections_app.services import model_stages, training, users
+from collections_app.services import model_stages, training
 
 if TYPE_CHECKING:
     from collections_app.wiring import App
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
+_SHOWN_POINTS = 0.05
 
 
 @click.group("model")
@@ -128,10 +131,34 @@ def approve(app: "App", name: str, version: str, username: str, note: str, passw
 
 
 def _move(app: "App", model: tuple[str, str], to: Stage, *, by: tuple[str, str], note: str) -> None:
-    with app.units.begin() as uow:
-        person = users.authenticate(uow, *by)
-    if person is None:
-        raise NotAllowed("unknown username or wrong password")
-    with app.units.begin(person) as uow:
+    with app.units.begin(model_watch.person(app, *by)) as uow:
         model_stages.move(uow, name=model[0], version=model[1], to=to, note=note)
     click.echo(f"{model[0]} {model[1]} is {'the champion now' if to == Stage.CHAMPION else f'{to} now'}")
+
+
+@group.command("explain")
+@click.argument("case_id", type=ROW_NUMBER)
+@click.option("--all", "everything", is_flag=True, help="features that moved nothing too")
+@click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
+@click.pass_obj
+def explain(app: "App", case_id: int, everything: bool, as_json: bool) -> None:
+    """Lay a case's score open: what each feature was that day and by how many points it moved the score."""
+    from collections_app.queries.score_explanations import explain_score  # brings polars
+
+    with app.database.reading() as session:
+        told = explain_score(session, app.models, case_id)
+    if as_json:
+        click.echo(json.dumps(told.as_dict()))
+        return
+    click.echo(f"case {case_id}, account {told.account_ref}, {told.as_of}: {told.model} {told.version}")
+    click.echo(
+        f"score {told.score} ({told.band}), P({told.event_name}) {told.p_event:.4f}, without any of it {told.base:.1f}"
+    )
+    for row in told.parts:
+        if everything or abs(row.points) >= _SHOWN_POINTS:
+            value = "missing" if row.value is None else f"{row.value:g}"
+            click.echo(f"{row.points:+8.2f}  {row.feature:28} {value:>12}  {row.reason}")
+
+
+for _command in (model_watch.monitor, model_watch.alerts, model_watch.close_alert):
+    group.add_command(_command)

@@ -10,11 +10,13 @@ from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.intake.mapping import load_mapping
 from collections_app.services import (
     assignment,
+    behaviour_scoring,
     casework,
     contacting,
     intake,
     labelling,
     ledger,
+    monitoring,
     plan_review,
     promise_verdicts,
     queueing,
@@ -82,6 +84,10 @@ DAILY: tuple[Step, ...] = (
         "scoring",
         lambda uow, day: scoring.score_open(uow, business_date=day.business_date, models=day.models),
     ),
+    Step(
+        "behaviour",
+        lambda uow, day: behaviour_scoring.score_good(uow, business_date=day.business_date, models=day.models),
+    ),
     Step("queueing", lambda uow, day: queueing.place(uow, business_date=day.business_date, book=day.book)),
     Step("assignment", lambda uow, day: assignment.assign(uow, business_date=day.business_date)),
     Step("treatment", lambda uow, day: treatment.plan(uow, business_date=day.business_date, book=day.book)),
@@ -90,6 +96,7 @@ DAILY: tuple[Step, ...] = (
         lambda uow, day: contacting.plan_campaigns(uow, business_date=day.business_date, packs=day.packs),
     ),
     Step("labels", lambda uow, day: labelling.mature(uow, business_date=day.business_date)),
+    Step("monitoring", lambda uow, day: monitoring.refresh(uow, business_date=day.business_date)),
 )
 
 

@@ -215,7 +215,7 @@ def _predict(model: Working, rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
     except ValueError as error:
         raise NotConfigured(f"{model.title}: {error}", code="model_unfit") from None
     if rows.height:
-        score_runs.count(model, tally(model.bundle.card, rows, said, every=day.every))
+        score_runs.count(model, tally(model.bundle, rows, said, every=day.every))
     return pl.concat([rows.select("case_id", "account_id"), said.frame()], how="horizontal")
 
 
