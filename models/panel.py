@@ -135,17 +135,13 @@ def history(panel: Panel) -> pl.DataFrame:
     return told.select(*KEYS, *(c for c in HISTORY if c not in KEYS), *panel.features)
 
 
-def latest(panel: Panel, *, event_state: int | None = None) -> pl.DataFrame:
-    """Return ``history`` at each account's last month: what is scored today.
+def latest(panel: Panel, *, event_state: int, month: int | None = None) -> pl.DataFrame:
+    """Return ``history`` at the end of ``month`` (None: the panel's last) of all at risk then: what is scored.
 
-    With ``event_state``, accounts that have had the event or are paid off are left out: they are not at risk.
+    Accounts that have had the event, are paid off, or were not seen that month are not at risk.
     """
-    known = history(panel)
-    if event_state is not None:
-        known = known.filter(_at_risk(event_state))
-    return known.filter(pl.col("month") == pl.col("month").max().over("account_id")).filter(
-        pl.col("month") == panel.frame["month"].max()
-    )
+    last = panel.frame["month"].max() if month is None else month
+    return history(panel).filter((pl.col("month") == last) & _at_risk(event_state))
 
 
 def observations(panel: Panel, *, event_state: int, every: int = 1, first_mob: int = 0) -> pl.DataFrame:

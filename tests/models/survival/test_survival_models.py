@@ -1,56 +1,26 @@
 """Hazards and failure times: each learns what made the book, and tells what the book says."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
-import polars as pl
 import pytest
 
 from models import family
-from models.catalogue import Recipe
-from models.panel import HISTORY, Panel, codes, latest, observations
+from models.catalogue import recipe_of
+from models.panel import Panel, codes, latest, observations
 from models.registry import Bundle, BundleError, ModelStore
-from models.sample import Course, Sample, SampleError
+from models.sample import Sample, SampleError
 from models.survival.aft import Shape, bounds
 from models.survival.curves import Curves, Periods, incidence, naive
 from models.survival.nonparametric import aalen_johansen
 from models.survival.spells import Spells
+from tests.panel_books import made_panel, sample_of
 
-RECIPE = Recipe(
-    "b-survival", "", "survival", "panel", "first_30", 182, "", "", features=HISTORY,
-    algorithms=("hazard", "hazard_woe", "aft"), monotone=False,
+RECIPE = replace(
+    recipe_of("b-survival"), horizon_days=182,
+    features=("mob", "state_0", "run", "idle_3", "idle_6", "idle_share", "since_idle", "late_ever"),
 )  # fmt: skip
-
-
-def made_panel(accounts: int = 1000, months: int = 20, seed: int = 0) -> Panel:
-    """Make a book in which idle accounts fall late less often, and pay off sooner."""
-    rng = np.random.default_rng(seed)
-    idle = rng.uniform(size=accounts) < 0.5
-    late, paid = np.where(idle, 0.01, 0.06), np.where(idle, 0.06, 0.02)
-    states = np.zeros((accounts, months), dtype=int)
-    for t in range(1, months):
-        draw = rng.uniform(size=accounts)
-        rest = np.where(idle & (rng.uniform(size=accounts) < 0.7), -2, 0)
-        fresh = np.where(draw < late, 1, np.where(draw < late + paid, -1, rest))
-        states[:, t] = np.where(states[:, t - 1] == -1, -1, fresh)
-    rows = np.arange(accounts).repeat(months)
-    month = np.tile(np.arange(months), accounts)
-    return Panel.of(
-        pl.DataFrame({"account_id": rows, "customer": rows // 2, "month": month, "mob": month, "state": states.ravel()})
-    )
-
-
-def sample_of(panel: Panel, months: int = 6) -> Sample:
-    found = observations(panel, event_state=1, every=4, first_mob=3)
-    duration, cause = codes(found, "duration"), codes(found, "cause")
-    customer = codes(found, "customer")
-    return Sample(
-        features=found.select(HISTORY),
-        outcome=((cause == 1) & (duration <= months)).astype(np.int64),
-        customer=customer,
-        is_test=customer % 10 < 3,
-        course=Course(duration, cause, codes(found, "followed")),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +30,7 @@ def panel() -> Panel:
 
 @pytest.fixture(scope="module")
 def bundles(panel: Panel) -> dict[str, Bundle]:
-    sample = sample_of(panel)
+    sample = sample_of(RECIPE, panel)
     return {a: family.train(RECIPE, sample, algorithm=a, provenance={}, threads=1) for a in RECIPE.algorithms}
 
 
@@ -105,7 +75,7 @@ def test_a_model_learns_what_made_the_book(bundles: dict[str, Bundle], algorithm
     assert card.test["auc"] > 0.6
     told = card.test["by_horizon"]
     assert set(told) == {"1", "3", "6"}
-    assert told["6"]["expected"] == pytest.approx(told["6"]["observed"], rel=0.25)
+    assert told["6"]["expected"] == pytest.approx(told["6"]["observed"], abs=0.06)
     assert told["3"]["uno_c_interval"]["low"] < told["3"]["uno_c"] < told["3"]["uno_c_interval"]["high"]
     json.dumps(card.as_json(), allow_nan=False)
 
@@ -140,7 +110,7 @@ def test_paying_off_is_predicted_beside_the_event(bundles: dict[str, Bundle], pa
 
 
 def test_the_same_training_gives_the_same_model(bundles: dict[str, Bundle], panel: Panel) -> None:
-    again = family.train(RECIPE, sample_of(panel), algorithm="hazard", provenance={}, threads=1)
+    again = family.train(RECIPE, sample_of(RECIPE, panel), algorithm="hazard", provenance={}, threads=1)
     assert again.digest() == bundles["hazard"].digest()
 
 
@@ -165,7 +135,7 @@ def test_a_part_that_cannot_be_read_is_refused(
 
 
 def test_samples_that_cannot_carry_a_survival_model_are_refused(panel: Panel) -> None:
-    sample = sample_of(panel)
+    sample = sample_of(RECIPE, panel)
     plain = Sample(sample.features, sample.outcome, sample.customer, sample.is_test)
     quiet = Sample(
         sample.features, np.zeros_like(sample.outcome), sample.customer, sample.is_test, course=sample.course
