@@ -27,6 +27,7 @@ LEAST_EVENTS = 5
 _SMOOTH = 0.5
 _FIT_ROWS = 100_000
 _DIGITS = 6
+_BOUND = 1e30
 
 Places = npt.NDArray[np.int8]
 
@@ -102,7 +103,9 @@ def bin_feature(
     if status:
         codes = tuple(np.unique(values[known]).tolist())
         return weigh(name, values, bad, edges=(), codes=codes)
-    x, y = values[known], bad[known]
+    # Boundless values belong to the outer ranges and cannot tell where a range should end.
+    finite = np.abs(np.nan_to_num(values, nan=np.inf)) < _BOUND
+    x, y = values[finite], bad[finite]
     if len(x) > _FIT_ROWS:
         chosen = np.random.default_rng(seed).choice(len(x), _FIT_ROWS, replace=False)
         x, y = x[chosen], y[chosen]
