@@ -59,24 +59,28 @@ def whitelist(value: Ints, passes: Bools, *, capacity: int) -> Bools:
 
 @dataclass(frozen=True)
 class AdverseSelection:
-    """How the PD of responders differs from the PD of everybody, on the scale of log odds.
+    """How the PD of responders differs from the PD of everybody.
 
-    logit PD(x|respond) = intercept + slope * logit PD(x) + response * logit P(respond|x). ``response`` above
-    zero is adverse selection: the likelier the yes, the riskier the customer at the same PD. ``interval`` is its 95%
-    Wald interval.
+    ``expected`` is the mean PD(x) of these responders, ``observed`` (Wilson ``interval``) what they did: adverse
+    selection is the gap. It is corrected on the scale of log odds:
+    logit PD(x|respond) = intercept + slope * logit PD(x) + response * logit P(respond|x); ``response`` above zero
+    (95% Wald ``response_interval``) says that the likelier the yes, the riskier at the same PD.
     """
 
+    expected: float
+    observed: float
+    interval: Interval
     intercept: float
     slope: float
     response: float
-    interval: Interval
+    response_interval: Interval
     rows: int
     defaults: int
 
     @property
     def is_shown(self) -> bool:
-        """Tell whether the data show adverse selection, beyond chance."""
-        return self.interval.low > 0
+        """Tell whether responders are riskier than their PD says, beyond chance."""
+        return self.interval.low > self.expected
 
     def correct(self, p_default: Floats, p_respond: Floats) -> Floats:
         """Return the PD of these customers if they respond."""
@@ -85,20 +89,31 @@ class AdverseSelection:
 
 
 def adverse_selection(p_default: Floats, p_respond: Floats, defaulted: Ints) -> AdverseSelection:
-    """Fit the correction on matured responders only (one row each); raise SampleError when they are too few."""
-    events = int(defaulted.sum())
-    if min(events, len(defaulted) - events) < _MIN_DEFAULTS:
+    """Measure and correct it on matured responders only (one row each), by chances that were not fitted on them.
+
+    Raises SampleError when they are too few.
+    """
+    rows, events = len(defaulted), int(defaulted.sum())
+    if min(events, rows - events) < _MIN_DEFAULTS:
         raise SampleError(
-            f"{events} of {len(defaulted)} responders defaulted; at least {_MIN_DEFAULTS} of either kind are needed "
+            f"{events} of {rows} responders defaulted; at least {_MIN_DEFAULTS} of either kind are needed "
             "to correct for adverse selection"
         )
-    design = np.column_stack([np.ones(len(defaulted)), logit(p_default), logit(p_respond)])
+    design = np.column_stack([np.ones(rows), logit(p_default), logit(p_respond)])
     beta, covariance = _logistic(design, defaulted)
     reach = _Z95 * float(np.sqrt(covariance[2, 2]))
+    intercept, slope, response = (float(b) for b in beta)
     return AdverseSelection(
-        float(beta[0]), float(beta[1]), float(beta[2]), Interval(float(beta[2]) - reach, float(beta[2]) + reach),
-        len(defaulted), events,
+        float(p_default.mean()), events / rows, _wilson(events, rows), intercept, slope, response,
+        Interval(response - reach, response + reach), rows, events,
     )  # fmt: skip
+
+
+def _wilson(events: int, rows: int) -> Interval:
+    """Return Wilson's 95% interval of a share."""
+    p, z2 = events / rows, _Z95**2
+    centre, reach = p + z2 / (2 * rows), _Z95 * float(np.sqrt(p * (1 - p) / rows + z2 / (4 * rows**2)))
+    return Interval((centre - reach) / (1 + z2 / rows), (centre + reach) / (1 + z2 / rows))
 
 
 def _logistic(design: Floats, outcome: Ints, steps: int = 50) -> tuple[Floats, Floats]:

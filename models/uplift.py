@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from models import booster as trees
-from models.evaluate import Floats, Interval
+from models.evaluate import Floats
 from models.off_policy import Log, PolicyValue, value_of
 from models.sample import Bools, SampleError
 
@@ -263,9 +263,3 @@ def value_of_top(
     chosen[np.argsort(-ranking, kind="stable")[: round(share * len(ranking))]] = 1
     target = np.column_stack([1.0 - chosen, chosen.astype(np.float64)])
     return value_of(trial.log(), target, rng=rng, draws=draws)
-
-
-def interval_of(draws: Floats) -> Interval:
-    """Return the 95% interval of bootstrap draws."""
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Interval(float(low), float(high))

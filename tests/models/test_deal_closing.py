@@ -53,13 +53,27 @@ def test_adverse_selection_is_found_and_corrected() -> None:
     found = adverse_selection(pd, respond, defaulted)
     assert found.is_shown
     assert found.response == pytest.approx(0.4, abs=0.1)
-    assert found.interval.low < 0.4 < found.interval.high
+    assert found.response_interval.low < 0.4 < found.response_interval.high
+    assert found.observed > found.expected
     assert np.abs(found.correct(pd, respond) - truth).mean() < 0.02 < np.abs(pd - truth).mean()
 
 
 def test_none_is_claimed_where_none_is() -> None:
-    pd, respond, _, defaulted = responders(adverse=0.0)
-    assert not adverse_selection(pd, respond, defaulted).is_shown
+    pd, respond, _, _ = responders(adverse=0.0)
+    defaulted = (np.random.default_rng(1).random(len(pd)) < pd).astype(np.int64)
+    found = adverse_selection(pd, respond, defaulted)
+    assert not found.is_shown
+    assert found.response_interval.low < 0 < found.response_interval.high
+    assert found.interval.low < found.expected < found.interval.high
+
+
+def test_responders_who_are_all_riskier_alike_are_adverse_selection_too() -> None:
+    """No likelier yes is riskier than another, but all are riskier than their PD says."""
+    pd, respond, _, _ = responders(adverse=0.0)
+    defaulted = (np.random.default_rng(1).random(len(pd)) < 1.5 * pd).astype(np.int64)
+    found = adverse_selection(pd, respond, defaulted)
+    assert found.is_shown
+    assert found.correct(pd, respond).mean() == pytest.approx(1.5 * pd.mean(), rel=0.05)
 
 
 def test_too_few_defaults_are_refused() -> None:

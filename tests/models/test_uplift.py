@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from models.evaluate import interval
 from models.sample import SampleError
 from models.uplift import (
     Boosting,
@@ -10,7 +11,6 @@ from models.uplift import (
     auuc,
     by_tenth,
     fit_uplift,
-    interval_of,
     qini,
     qini_curve,
     qini_draws,
@@ -73,7 +73,7 @@ def test_a_learner_ranks_by_uplift_where_a_response_model_ranks_by_response(kind
     assert np.corrcoef(said, effect)[0, 1] > 0.8
     assert said.mean() == pytest.approx(effect.mean(), abs=0.04)
     draws = qini_draws({"uplift": said, "response": response}, test, rng=np.random.default_rng(0), draws=100)
-    assert interval_of(draws["uplift"] - draws["response"]).low > 0
+    assert interval(draws["uplift"] - draws["response"]).low > 0
     tenths = by_tenth(said, test)
     assert tenths[0]["observed"] > 0.2 > tenths[-1]["observed"]
     assert tenths[0]["low"] < 0.3 < tenths[0]["high"]
