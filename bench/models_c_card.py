@@ -45,15 +45,10 @@ def house() -> Iterator[tuple[UnitsOfWork, ModelStore, Path]]:
 
 def train(units: UnitsOfWork, models: ModelStore, data: Path) -> training.TrainedModel:
     """Train on the fixed split by the real road."""
-    return training.train_from_file(
-        units,
-        actor=SYSTEM,
-        models=models,
-        path=data / BOOK,
-        mapping=load_mapping("uci_credit_card"),
-        business_date=DAY,
-        split=data / SPLIT,
-    )
+    mapping = load_mapping("uci_credit_card")
+    with training.scratch_book(units, path=data / BOOK, mapping=mapping, business_date=DAY) as book:
+        return training.build(units, actor=SYSTEM, models=models, name="c-card", source=mapping.source, data=book,
+                              split=data / SPLIT)  # fmt: skip
 
 
 def quality(data: Path) -> None:

@@ -16,7 +16,7 @@ CALLS = {
 }  # fmt: skip
 """Calls made. ``local_hour`` (0..23) and ``local_weekday`` (1 = Monday) are null where the zone is not known."""
 ASKED = {"row": pl.Int64, "customer_id": pl.Int64, "on": pl.Date, "local_hour": pl.Int64, "local_weekday": pl.Int64,
-         "point_kind": pl.String, "dpd": pl.Int64}  # fmt: skip
+         "point_kind": pl.String, "days_in_case": pl.Int64}  # fmt: skip
 """What is asked: a call of a customer on a day, at an hour, to a kind of number."""
 
 SLOT_STARTS: tuple[int, ...] = (0, 9, 12, 14, 17, 19)
@@ -38,7 +38,7 @@ SLOT_FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("days_since_call", "attempts", "no call in 90 days", _FREE, "hard_to_reach"),
     FeatureSpec("point_is_mobile", "contact points", "never", _FREE, "hard_to_reach"),
     FeatureSpec("point_is_work", "contact points", "never", _FREE, "hard_to_reach"),
-    FeatureSpec("slot_dpd", "snapshots", "account not seen", _FREE, "late_now"),
+    FeatureSpec("days_in_case", "cases", "never", _FREE, "late_now"),
 )
 
 SLOT_NAMES: tuple[str, ...] = tuple(f.name for f in SLOT_FEATURES)
@@ -94,7 +94,7 @@ def slot_features(asked: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
             days_since_call="days_since_call",
             point_is_mobile=pl.col("point_kind") == "mobile",
             point_is_work=pl.col("point_kind") == "work_phone",
-            slot_dpd="dpd",
+            days_in_case="days_in_case",
         )
         .cast(dict.fromkeys(SLOT_NAMES, pl.Float64))
     )

@@ -1,20 +1,15 @@
 """``collections model``: train, look at and approve the cards."""
 
 import json
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from collections_app.cli import model_watch
+from collections_app.cli import model_build, model_watch
 from collections_app.cli.numbers import ROW_NUMBER
-from collections_app.domain.errors import InvalidInput
 from collections_app.domain.model_stages import Stage
-from collections_app.domain.permissions import SYSTEM
-from collections_app.intake.mapping import load_mapping
 from collections_app.queries.model_versions import get_model, list_models
-from collections_app.services import model_stages, training
+from collections_app.services import model_stages
 
 if TYPE_CHECKING:
     from collections_app.wiring import App
@@ -28,51 +23,6 @@ def group() -> None:
     """Train, look at and approve predictive models."""
 
 
-@group.group("train")
-def train() -> None:
-    """Train a candidate; it works only after a person approved it."""
-
-
-@train.command("c-card")
-@click.option("--source", help="learn from this source system's labels only")
-@click.option("--data", type=click.Path(path_type=Path), help="learn from this file, imported aside")
-@click.option("--mapping", "mapping_name", help="with --data: a shipped mapping's name, or a YAML file")
-@click.option("--business-date", type=_DAY, help="with --data: the day that the file speaks for")
-@click.option("--split", type=click.Path(path_type=Path), help="CSV of reference and train or test")
-@click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 64))
-@click.option("--json", "as_json", is_flag=True, help="print the model card as JSON")
-@click.pass_obj
-def c_card(
-    app: "App", source: str | None, data: Path | None, mapping_name: str | None,
-    business_date: datetime | None, split: Path | None, threads: int, as_json: bool,
-) -> None:  # fmt: skip
-    """Train a C-card on the overdue accounts whose outcome is known."""
-    if data is not None:
-        if mapping_name is None or business_date is None or source is not None:
-            raise InvalidInput("--data needs --mapping and --business-date, and takes the place of --source")
-        model = training.train_from_file(
-            app.units, actor=SYSTEM, models=app.models, path=data, mapping=load_mapping(mapping_name),
-            business_date=business_date.date(), split=split, threads=threads,
-        )  # fmt: skip
-    else:
-        model = training.train_c_card(
-            app.units, actor=SYSTEM, models=app.models, source=source, split=split, threads=threads
-        )
-    if as_json:
-        click.echo(json.dumps({"name": model.name, "version": model.version, "stage": model.stage, "card": model.card}))
-        return
-    sample, test = model.card["sample"], model.card["test"]
-    click.echo(f"{model.name} {model.version} ({model.stage})")
-    click.echo(f"trained on  {sample['train_rows']:,} overdue accounts, {sample['train_events']:,} with the event")
-    click.echo(f"tested on   {test['rows']:,}, {test['events']:,} with the event")
-    for name in ("auc", "ks"):
-        interval = test[f"{name}_interval"]
-        click.echo(f"{name.upper():12}{test[name]:.4f}  [{interval['low']:.3f}, {interval['high']:.3f}]")
-    click.echo(f"Brier       {test['brier']:.4f}   calibration slope {test['calibration_slope']:.2f}, "
-               f"ECE {test['ece']:.3f}")  # fmt: skip
-    click.echo(f"next        collections model approve {model.name} {model.version} --by <username>")
-
-
 @group.command("list")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
@@ -83,11 +33,12 @@ def list_(app: "App", as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([r.as_dict() for r in rows]))
     elif not rows:
-        click.echo("no model yet; train one with: collections model train c-card")
+        click.echo("no model yet: collections model install-generic, or build one: collections model build NAME")
     for row in rows if not as_json else ():
         test = row.card["test"]
         approved = f"approved by {row.approved_by}" if row.approved_by else "not approved"
-        click.echo(f"{row.name} {row.version}  {row.stage:10} AUC {test['auc']:.4f}  KS {test['ks']:.4f}  {approved}")
+        measured = f"AUC {test['auc']:.4f}  KS {test['ks']:.4f}" if "auc" in test else "not measured"
+        click.echo(f"{row.name} {row.version}  {row.stage:10} {measured}  {approved}")
 
 
 @group.command("show")
@@ -160,5 +111,12 @@ def explain(app: "App", case_id: int, everything: bool, as_json: bool) -> None:
             click.echo(f"{row.points:+8.2f}  {row.feature:28} {value:>12}  {row.reason}")
 
 
-for _command in (model_watch.monitor, model_watch.alerts, model_watch.close_alert):
+for _command in (
+    model_build.build,
+    model_build.ready,
+    model_build.install_generic,
+    model_watch.monitor,
+    model_watch.alerts,
+    model_watch.close_alert,
+):
     group.add_command(_command)

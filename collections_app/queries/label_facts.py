@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from collections_app.db import bulk
-from collections_app.db.tables import Account, Customer, TrainingLabel
+from collections_app.db.tables import Account, Customer, Episode, TrainingLabel
 
 LABELLED = {
     "account_id": pl.Int64, "account_ref": pl.String, "customer_id": pl.Int64, "customer": pl.String,
@@ -18,6 +18,7 @@ LABELLED = {
 }  # fmt: skip
 """One row per observation. ``country, language, product_family`` are for reports by group, never for a model."""
 
+_BAD_DPD = 31
 HOLD_OUT = "holdout"
 """The arm of the experiment that nobody works (strategies/books/*/book.yaml)."""
 
@@ -79,3 +80,10 @@ def count_labels(session: Session, *, until: date) -> pl.DataFrame:
         .group_by(TrainingLabel.label)
     )  # fmt: skip
     return bulk.read(session, statement, schema)
+
+
+def count_ever_bad(session: Session) -> tuple[int, int]:
+    """Count the accounts, and of them those that were ever 31 days past due: what models of panels live on."""
+    accounts = session.scalar(sa.select(sa.func.count()).select_from(Account)) or 0
+    bad = sa.select(sa.func.count(Episode.account_id.distinct())).where(Episode.max_dpd >= _BAD_DPD)
+    return accounts, session.scalar(bad) or 0

@@ -189,10 +189,14 @@ class Demo:
         if not self.plan.real_file.is_file():
             self.notes.append(f"left out: the real lender's file and the cold-start model: no {self.plan.real_file}")
             return
-        trained = training.train_from_file(
-            self.units, actor=SYSTEM, models=self.app.models, path=self.plan.real_file,
-            mapping=load_mapping("uci_credit_card"), business_date=REAL_FILE_DATE,
+        mapping = load_mapping("uci_credit_card")
+        aside = training.scratch_book(
+            self.units, path=self.plan.real_file, mapping=mapping, business_date=REAL_FILE_DATE
         )  # fmt: skip
+        with aside as book:
+            trained = training.build(
+                self.units, actor=SYSTEM, models=self.app.models, name=scoring.C_CARD, source=mapping.source, data=book
+            )  # fmt: skip
         self._approve(strategist, trained, "cold start, trained on the real lender's file")
 
     def _approve(self, strategist: Actor, trained: training.TrainedModel, what: str) -> None:
@@ -241,7 +245,9 @@ class Demo:
     def _own_model(self, strategist: Actor) -> None:
         """Train on the town's own matured labels; with too few, the model at work stays."""
         try:
-            trained = training.train_c_card(self.units, actor=SYSTEM, models=self.app.models, source=SOURCE)
+            trained = training.build(
+                self.units, actor=SYSTEM, models=self.app.models, name=scoring.C_CARD, source=SOURCE
+            )  # fmt: skip
         except InvalidInput as error:
             self.notes.append(f"no model of the town's own on day {OWN_MODEL_AFTER_DAYS}: {error.message}")
             return

@@ -30,13 +30,13 @@ def run(app: App, *arguments: str, typed: str | None = None) -> Result:
 def test_a_card_is_trained_approved_and_listed(app: App, tmp_path: Path) -> None:
     book = uci_like_file(tmp_path / "book.csv", rows=1_200)
     aside = ("--data", str(book), "--mapping", "uci_credit_card", "--business-date", "2005-09-30")
-    trained = json.loads(run(app, "model", "train", "c-card", *aside, "--json").output)
-    assert trained["stage"] == "challenger"
+    trained = json.loads(run(app, "model", "build", "c-card", *aside, "--json").output)
+    assert trained["stage"] == "dev"
     units: UnitsOfWork = app.units
     with units.begin(ADMIN) as uow:
         create_user(uow, username="sam", display_name="Sam", password="correct horse", role=Role.STRATEGIST)
         create_user(uow, username="vera", display_name="V", password="correct horse", role=Role.SUPERVISOR)
-    approve = ("model", "approve", "c-card", trained["version"], "--by")
+    approve = ("model", "approve", "c-card", trained["version"], "--note", "figures and alarms read", "--by")
     assert "wrong password" in run(app, *approve, "sam", typed="guess\n").output
     assert "may not do this" in run(app, *approve, "vera", typed="correct horse\n").output
     assert "champion" in run(app, *approve, "sam", typed="correct horse\n").output
@@ -48,8 +48,8 @@ def test_a_card_is_trained_approved_and_listed(app: App, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("model", "train", "c-card"), "no bad_30d label has matured"),
-        (("model", "train", "c-card", "--data", "x.csv"), "--data needs --mapping and --business-date"),
+        (("model", "build", "c-card"), "no bad_30d label has matured"),
+        (("model", "build", "c-card", "--data", "x.csv"), "--data needs --mapping and --business-date"),
         (("model", "show", "c-card", "zz"), "there is no c-card zz"),
     ],
 )

@@ -39,7 +39,7 @@ from collections_app.services import (
     transcription,
 )
 from collections_app.services.model_stages import move
-from collections_app.services.training import train_c_card
+from collections_app.services.training import build
 from collections_app.town.calls import CHANNEL_MAP, PlantedCall, planted_calls, render
 from models.registry import ModelStore
 from strategies.book import DEFAULT_BOOK, load_book
@@ -189,10 +189,14 @@ def test_one_row_goes_from_the_lenders_file_to_a_label_and_the_feed_upstream(hou
     )
     with house.units.database.reading() as session:
         labels = dict(
-            session.execute(sa.select(t.TrainingLabel.outcome, sa.func.count()).group_by(t.TrainingLabel.outcome)).all()
+            session.execute(
+                sa.select(t.TrainingLabel.outcome, sa.func.count())
+                .where(t.TrainingLabel.label == "bad_30d")
+                .group_by(t.TrainingLabel.outcome)
+            ).all()
         )
     assert labels == {0: 21, 1: 21}
-    trained = train_c_card(house.units, actor=SYSTEM, models=house.models, min_events=5, threads=1)
+    trained = build(house.units, actor=SYSTEM, models=house.models, name="c-card", min_events=5, threads=1)
     with house.units.begin(house.strategist) as uow:
         move(uow, name=trained.name, version=trained.version, to=Stage.CHAMPION, note="a made book of 42 rows")
 

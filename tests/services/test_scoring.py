@@ -27,7 +27,7 @@ def models(tmp_path: Path) -> ModelStore:
 def crown(units: UnitsOfWork, models: ModelStore) -> str:
     """Train on a made book and let a person approve."""
     make_labelled_book(units, rows=900)
-    model = training.train_c_card(units, actor=SYSTEM, models=models, min_events=60)
+    model = training.build(units, actor=SYSTEM, models=models, name="c-card", min_events=60)
     with units.begin(STRATEGIST) as uow:
         model_stages.move(uow, name=model.name, version=model.version, to=Stage.CHAMPION, note="a made book")
     return model.version
