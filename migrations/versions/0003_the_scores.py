@@ -118,6 +118,8 @@ def upgrade() -> None:
         batch_op.create_unique_constraint(
             batch_op.f("uq_score_score_run_id_account_id"), ["score_run_id", "account_id"]
         )
+        batch_op.drop_constraint(batch_op.f("fk_score_account_id_account"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_score_case_id_case"), type_="foreignkey")
 
     with op.batch_alter_table("score_run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("stage", sa.String(length=16), server_default="champion", nullable=False))
@@ -156,6 +158,8 @@ def downgrade() -> None:
         batch_op.drop_column("stage")
 
     with op.batch_alter_table("score", schema=None) as batch_op:
+        batch_op.create_foreign_key(batch_op.f("fk_score_case_id_case"), "case", ["case_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_score_account_id_account"), "account", ["account_id"], ["id"])
         batch_op.drop_constraint(batch_op.f("uq_score_score_run_id_account_id"), type_="unique")
         batch_op.drop_index("ix_score_case_id_purpose")
         batch_op.create_unique_constraint(batch_op.f("uq_score_case_id_score_run_id"), ["case_id", "score_run_id"])
