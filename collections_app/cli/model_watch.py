@@ -10,7 +10,7 @@ from collections_app.cli.numbers import ROW_NUMBER
 from collections_app.domain.errors import NotAllowed
 from collections_app.domain.permissions import Actor
 from collections_app.queries.model_pages import AlertLine, list_alerts
-from collections_app.services import users
+from collections_app.services import model_alerts, users
 
 if TYPE_CHECKING:
     from collections_app.wiring import App
@@ -72,10 +72,8 @@ def alerts(app: "App", everything: bool, as_json: bool) -> None:
 @click.pass_obj
 def close_alert(app: "App", alert_id: int, username: str, note: str, password: str) -> None:
     """Close an alert with a word on what was found and done."""
-    from collections_app.services import monitoring  # brings numpy and polars
-
     with app.units.begin(person(app, username, password)) as uow:
-        monitoring.close_alert(uow, alert_id=alert_id, note=note)
+        model_alerts.close(uow, alert_id=alert_id, note=note)
     click.echo(f"alert {alert_id} is closed")
 
 

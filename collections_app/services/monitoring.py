@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from collections_app.db.tables import ModelAlert, ModelFigure, ModelVersion, ScoreRun
 from collections_app.db.unit_of_work import UnitOfWork
-from collections_app.domain.errors import Conflict, InvalidInput, NotFound
 from collections_app.domain.model_stages import SCORED, Stage
 from collections_app.domain.permissions import SYSTEM, Permission
 from collections_app.queries import model_watch
@@ -64,20 +63,6 @@ def refresh(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
             told["alerts"] += _raise(uow, model, found, on=business_date, quiet_days=limits.quiet_days)
             told["closed"] += _end_passing(uow, model, found, figures, on=business_date)
     return told
-
-
-def close_alert(uow: UnitOfWork, *, alert_id: int, note: str) -> ModelAlert:
-    """Close an alert with a word on what was found and done. A person's decision."""
-    uow.actor.require(Permission.MODEL_APPROVE)
-    alert = uow.session.get(ModelAlert, alert_id, with_for_update=True)
-    if alert is None:
-        raise NotFound(f"there is no alert {alert_id}; `collections model alerts` shows what there is")
-    if alert.closed_at is not None:
-        raise Conflict(f"alert {alert_id} was closed by {alert.closed_by}")
-    if not note.strip() or len(note) > 500:
-        raise InvalidInput("say in at most 500 characters what was found and done")
-    _close(uow, alert, note.strip())
-    return alert
 
 
 def _measure(

@@ -24,14 +24,17 @@ from collections_app.services import score_runs
 from collections_app.services.score_runs import Working
 from models import family
 from models.catalogue import BY_NAME, Recipe
+from models.feature_list import frames_of
 from models.features import build_features
 from models.registry import Bundle, BundleError, ModelStore
+from models.schema import RawFrames
 from models.tally import tally
 from strategies.bands import held_bands
 from strategies.model_numbers import BandHold, band_hold
 
 C_CARD = "c-card"
 RISK = "risk"
+RECOVERY = "recovery"
 EXACT_UP_TO = 5_000
 """Accounts whose reasons are exact contributions; a larger book gets approximate ones (some 100 times faster)."""
 CHUNK_CASES = 50_000
@@ -93,9 +96,12 @@ def score_open(
         ),
     )  # fmt: skip
     unseen = unrouted = 0
+    also = frames_of({name for model in crew.all for name in model.bundle.card.features})
     for chunk in _chunks(pairs, chunk_cases):
-        frames = raw_frames(uow.session, account_ids=chunk["account_id"].to_list(), as_of=business_date)
+        ids = chunk["account_id"].to_list()
+        frames = raw_frames(uow.session, account_ids=ids, as_of=business_date, also=also)
         rows = chunk.join(build_features(frames, business_date), on="account_id")
+        rows = rows.join(_arrears(frames, business_date), on="account_id", how="left", maintain_order="left")
         unseen += chunk.height - rows.height
         unrouted += _score_chunk(uow, crew, todo, rows, day)
     psi = {m.id: score_runs.close_run(uow, m, business_date=business_date) for m in crew.all}
@@ -197,7 +203,7 @@ def _score_chunk(
     for model in list(crew.others):
         mine = rows.join(todo[model.id], on="case_id", how="semi").filter(_serves(model.recipe))
         try:
-            scored = _one_per_case(_predict(model, mine, day))
+            scored = _spoken(model, mine, _predict(model, mine, day))
         except NotConfigured as error:
             if model.decides:
                 raise
@@ -217,6 +223,24 @@ def _predict(model: Working, rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
     if rows.height:
         score_runs.count(model, tally(model.bundle, rows, said, every=day.every))
     return pl.concat([rows.select("case_id", "account_id"), said.frame()], how="horizontal")
+
+
+def _arrears(frames: RawFrames, on: date) -> pl.DataFrame:
+    """Return what is overdue today by account: no feature (it has a scale), but what a share is a share of."""
+    today = frames.snapshots.filter(pl.col("business_date") == on)
+    return today.select("account_id", "arrears_amount").unique("account_id")
+
+
+def _spoken(model: Working, rows: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFrame:
+    """Keep one account per case; of an amount model all of them, with the amount (minor units) that is expected."""
+    if model.recipe.purpose != RECOVERY:
+        return _one_per_case(scored)
+    share = scored["details"].str.json_path_match("$.expected_share").cast(pl.Float64)
+    told = scored.select(
+        share=share, expected_amount=(share * rows["arrears_amount"]).round(0).cast(pl.Int64)
+    )  # fmt: skip
+    details = score_runs.as_json_text(told, {"share": "share", "expected_amount": "expected_amount"})
+    return scored.with_columns(details)
 
 
 def _one_per_case(scored: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from collections_app.domain.permissions import Actor, Role
 from collections_app.queries.model_watch import matured_scores
-from collections_app.services import monitoring
+from collections_app.services import model_alerts, monitoring
 from models.registry import Bundle, ModelStore
 from tests.conftest import FixedClock
 from tests.factories import TODAY, make_account, make_customer
@@ -125,7 +125,7 @@ def test_a_closed_alert_stays_quiet_for_a_while_and_then_fires_again(
         raised.append(refresh(units, on)["alerts"])
         if n == 2:
             with units.begin(SAM) as uow:
-                monitoring.close_alert(uow, alert_id=alerts(units)[0].id, note="a new product; retraining is under way")
+                model_alerts.close(uow, alert_id=alerts(units)[0].id, note="a new product; retraining is under way")
     assert [n for n, number in enumerate(raised) if number] == [2, 17]
     assert alerts(units)[0].closed_by == "sam"
 
@@ -231,15 +231,15 @@ def test_closing_an_alert_takes_a_person_and_a_word(units: UnitsOfWork, model: i
     refresh(units, MONDAY)
     alert_id = alerts(units)[0].id
     with units.begin() as uow, pytest.raises(NotAllowed):
-        monitoring.close_alert(uow, alert_id=alert_id, note="fine")
+        model_alerts.close(uow, alert_id=alert_id, note="fine")
     with units.begin(SAM) as uow:
         with pytest.raises(InvalidInput):
-            monitoring.close_alert(uow, alert_id=alert_id, note=" ")
+            model_alerts.close(uow, alert_id=alert_id, note=" ")
         with pytest.raises(NotFound):
-            monitoring.close_alert(uow, alert_id=alert_id + 99, note="fine")
-        monitoring.close_alert(uow, alert_id=alert_id, note="the vendor had maintenance")
+            model_alerts.close(uow, alert_id=alert_id + 99, note="fine")
+        model_alerts.close(uow, alert_id=alert_id, note="the vendor had maintenance")
         with pytest.raises(Conflict, match="closed by sam"):
-            monitoring.close_alert(uow, alert_id=alert_id, note="again")
+            model_alerts.close(uow, alert_id=alert_id, note="again")
 
 
 def test_an_agent_may_not_measure(units: UnitsOfWork) -> None:

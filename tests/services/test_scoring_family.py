@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -14,9 +15,11 @@ from collections_app.domain.errors import NotConfigured
 from collections_app.queries.facts import case_facts
 from collections_app.queries.reasons import scores_of
 from collections_app.services import scoring
+from models import family
+from models.catalogue import recipe_of
 from models.registry import Bundle, ModelStore
 from tests.factories import NOW, TODAY, make_account, make_case, make_episode, make_standing
-from tests.model_books import made_bundle, register, renamed
+from tests.model_books import made_bundle, made_sample, register, renamed
 
 
 @pytest.fixture(scope="module")
@@ -268,3 +271,20 @@ def test_a_band_is_held_for_three_days_and_then_moves(units: UnitsOfWork, models
     # Set on TODAY, the band is two days old when the score moves: it is held that day, and moves on the next.
     assert details[1] == {"said": "S2"}
     assert bands == ["S1", "S1", "S2", "S2", "S2", "S2"]
+
+
+def test_recovery_tells_a_share_and_an_amount_of_every_account(units: UnitsOfWork, models: ModelStore) -> None:
+    sample = made_sample(900)
+    shares = np.where(sample.outcome == 1, np.random.default_rng(0).uniform(0.2, 1.0, 900), 0.0)
+    few = replace(recipe_of("recovery"), min_events=20)
+    told = family.train(few, replace(sample, value=shares), provenance={}, threads=1, min_events=20)
+    register(units, models, told)
+    case_id = open_case(units, 40, 75)
+    assert score(units, models)["recovery"] == 2
+    with units.database.reading() as session:
+        rows = session.scalars(sa.select(t.Score).where(t.Score.case_id == case_id)).all()
+    assert len(rows) == 2
+    for row in rows:
+        assert row.details is not None
+        assert 0 < row.details["share"] < 1
+        assert row.details["expected_amount"] == round(row.details["share"] * 10_000)
