@@ -31,7 +31,7 @@ from collections_app.domain.money import Money
 from collections_app.domain.permissions import Actor, Permission
 from collections_app.domain.promises import PromiseStatus
 from collections_app.queries.masking import mask_point
-from collections_app.queries.reasons import RuleNote, ScoreNote, decisions_of, latest_decision, scores_of
+from collections_app.queries.reasons import RuleNote, decisions_of, latest_decision
 from collections_app.queries.timeline import Entry, list_timeline
 from collections_app.queries.worklist import WorkDay
 from strategies.parameters import casework as parameters
@@ -151,7 +151,6 @@ class CaseFile:
     priority: float
     reason: RuleNote | None
     next_step: RuleNote | None
-    score: ScoreNote | None
     accounts: tuple[AccountRow, ...]
     promises: tuple[PromiseRow, ...]
     points: tuple[PointRow, ...]
@@ -214,7 +213,7 @@ def get_case_file(session: Session, actor: Actor, case_id: int, *, now: datetime
         queue=entry.queue if entry else None, priority=entry.priority if entry else 0.0,
         reason=decisions_of(session, [entry.decision_id])[entry.decision_id] if entry else None,
         next_step=latest_decision(session, case_id, "treatment"),
-        score=scores_of(session, [case_id]).get(case_id), accounts=accounts,
+        accounts=accounts,
         promises=_promises(session, case_id), points=points, stops=_stops(session, case.customer_id),
         timeline=list_timeline(session, case_id=case_id, customer_id=case.customer_id),
         open_call=_open_call(session, actor, case_id, points),

@@ -121,7 +121,7 @@ class AlertLine:
 class ModelFile:
     """Everything that is known of one version. ``runs`` and ``monthly`` are oldest first, the rest newest first.
 
-    ``figures`` holds the newest of each metric and segment; ``monthly`` those of matured cohorts, over time.
+    ``figures`` holds what was told last of each metric; ``monthly`` those of matured cohorts, over time.
     """
 
     line: ModelLine
@@ -267,12 +267,11 @@ def _open_alerts(session: Session, models: sa.Select[Any]) -> dict[int, int]:
 
 
 def _figures(session: Session, model_id: int) -> list[FigureLine]:
-    """Return the newest figure of each metric and segment, and every monthly one; newest first."""
-    place = (
-        sa.func.row_number()
-        .over(partition_by=(ModelFigure.metric, ModelFigure.segment), order_by=ModelFigure.as_of.desc())
-        .label("place")
-    )
+    """Return what was told last of each metric, and every monthly figure; newest first.
+
+    The newest day of a metric, not of each segment: a weekly table names the features that moved that week.
+    """
+    place = sa.func.rank().over(partition_by=ModelFigure.metric, order_by=ModelFigure.as_of.desc()).label("place")
     ranked = sa.select(ModelFigure.id, place).where(ModelFigure.model_version_id == model_id).subquery()
     rows = session.execute(
         sa.select(
@@ -290,7 +289,7 @@ def _figures(session: Session, model_id: int) -> list[FigureLine]:
 
 
 def _newest(figures: list[FigureLine]) -> tuple[FigureLine, ...]:
-    found: dict[tuple[str, str], FigureLine] = {}
+    last: dict[str, date] = {}
     for figure in figures:
-        found.setdefault((figure.metric, figure.segment), figure)
-    return tuple(found.values())
+        last.setdefault(figure.metric, figure.on)
+    return tuple(f for f in figures if f.on == last[f.metric])

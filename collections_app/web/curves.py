@@ -1,7 +1,7 @@
 """Curves over two numbered axes as geometry: the small plots of the model pages.
 
 Like ``web.plots``: numbers in, positions out, drawn at natural size, no style and no script. These are narrow
-enough for a phone (356 px), so that nothing scrolls there and three stand in a row at a desk.
+enough for a phone (340 px), so that nothing scrolls there and three stand in a row at a desk.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,18 +11,23 @@ from math import ceil, floor, log10
 
 from collections_app.web.plots import Mark
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 356, 244, 44, 84, 10, 44
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 236, 44, 82, 10, 44
 _LABEL_GAP = 14
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 Point = tuple[float, float]
 
 
 def _number(value: float, step: float) -> str:
-    return f"{value:,.{max(0, -floor(log10(step) + 1e-9)) if step % 1 else 0}f}"
+    return f"{value + 0.0:,.{_decimals(step)}f}"
 
 
 def _per_cent(value: float, step: float) -> str:
-    return f"{value:.0%}" if step >= 0.01 - 1e-12 else f"{value:.1%}"
+    return f"{value:.{_decimals(step * 100)}%}"
+
+
+def _decimals(step: float) -> int:
+    """Return how many decimals tell multiples of a step apart without rounding them."""
+    return next((n for n in range(4) if abs(step * 10**n - round(step * 10**n)) < 1e-6 and step * 10**n >= 1 - 1e-6), 4)
 
 
 def _day(value: float, _step: float) -> str:
@@ -129,8 +134,8 @@ def curve_plot(title: str, definition: str, table: str, *, x: Axis, y: Axis, cur
         rank += curve.style != "guide"
         places = [at(p) for p in curve.points]
         end = places[-1]
-        label = Mark(end[0] + 6, _free(end[1], taken), curve.name)
-        taken.append(label.y)
+        label = Mark(end[0] + 6, _free(end[1], taken) if curve.name else end[1], curve.name)
+        taken += [label.y] if curve.name else []
         drawn.append(
             DrawnCurve(
                 " ".join(f"{px},{py}" for px, py in places), curve.style, rank,
@@ -152,7 +157,7 @@ def _dots(
     if curve.style not in ("dots", "both"):
         return ()
     return tuple(
-        Dot(px, py, f"{curve.name}: {y.name} {FORMS[y.form](vy, steps[1] / 10)} at {FORMS[x.form](vx, steps[0] / 10)}")
+        Dot(px, py, f"{y.name} {FORMS[y.form](vy, steps[1] / 10)} at {x.name} {FORMS[x.form](vx, steps[0] / 10)}")
         for (px, py), (vx, vy) in zip(places, curve.points, strict=True)
     )
 

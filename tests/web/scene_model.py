@@ -79,8 +79,9 @@ def _figures(p: Any, outcome: Any) -> dict[str, Any]:
     bands = np.array_split(np.argsort(-score), 5)
     return {
         "calibration": [
-            {"p": float(p[i].mean()), "observed": float(outcome[i].mean()), "low": float(outcome[i].mean()) - 0.06,
-             "high": float(outcome[i].mean()) + 0.06, "rows": len(i)} for i in tenths[::-1]],
+            {"p": float(p[i].mean()), "observed": float(outcome[i].mean()), "rows": len(i),
+             "low": max(0.0, float(outcome[i].mean()) - 0.06), "high": float(outcome[i].mean()) + 0.06}
+            for i in tenths[::-1]],
         "gains": [{"share": (k + 1) / 10, "captured": float(caught[k]), "lift": float(caught[k] * 10 / (k + 1)),
                    "rows": len(i), "events": int(outcome[i].sum())} for k, i in enumerate(tenths)],
         "bands": [{"band": f"S{k + 1}", "rows": len(i), "events": int(outcome[i].sum()),

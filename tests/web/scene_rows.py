@@ -68,7 +68,10 @@ def score_run(session: Session) -> int:
                 "reasons": {
                     "late_now": "The account is far past due now",
                     "many_lenders": "Borrows from many lenders",
-                }
+                },
+                "sayable": {"late_now": "Your payment has been open for some time."},
+                "event_name": "bad_30d",
+                "event_is": "bad",
             },
             trained_at=NOW,
             trained_by="ines",
@@ -155,7 +158,7 @@ def case(
             account_id=account.id,
             business_date=TODAY,
             p_event=0.31,
-            event_name="roll",
+            event_name="bad_30d",
             horizon_days=30,
             score=541,
             band="S4",

@@ -11,6 +11,7 @@ from collections_app.queries.signals import OutsideSignals
 from collections_app.services.allowances import Allowance, CallOption
 from collections_app.web.care.pages import CareSection
 from collections_app.web.cases.forms import CALL_OUTCOMES, METHODS, OutcomeForm, PromiseForm
+from collections_app.web.cases.scores import ScoreSection
 from collections_app.web.formatting import words
 
 # What the gate asks for, said as an instruction to the person who speaks.
@@ -88,6 +89,7 @@ class CasePage:
     said_keys: tuple[SaidKey, ...]
     care: CareSection
     outside: OutsideSignals
+    scores: ScoreSection
     methods: tuple[str, ...] = METHODS
     outcome: OutcomeForm = field(default_factory=OutcomeForm)
     promise: PromiseForm = field(default_factory=PromiseForm)
@@ -103,6 +105,7 @@ def case_page(
     business_date: date,
     care: CareSection,
     outside: OutsideSignals,
+    scores: ScoreSection,
     outcome: OutcomeForm | None = None,
     promise: PromiseForm | None = None,
     note: str = "",
@@ -126,6 +129,7 @@ def case_page(
         said_keys=tuple(SaidKey(d, rule.key, rule.label, rule.needs_rpc) for d, rule in DISPOSITIONS.items()),
         care=care,
         outside=outside,
+        scores=scores,
         outcome=outcome or OutcomeForm(),
         promise=promise or (outcome.promise if outcome and outcome.promise else PromiseForm()),
         note=note,

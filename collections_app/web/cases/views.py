@@ -11,6 +11,7 @@ from collections_app.domain.errors import Conflict, InvalidInput
 from collections_app.domain.permissions import Permission
 from collections_app.queries import case_file
 from collections_app.queries.case_file import CaseFile
+from collections_app.queries.case_scores import case_scores
 from collections_app.queries.signals import outside_signals
 from collections_app.services import allowances, contacting, outcomes, promises
 from collections_app.web.access import actor, requires
@@ -19,6 +20,7 @@ from collections_app.web.care.fields import Form
 from collections_app.web.care.pages import care_section
 from collections_app.web.cases.forms import OutcomeForm, PromiseForm
 from collections_app.web.cases.pages import CasePage, case_page
+from collections_app.web.cases.scores import score_section
 from collections_app.web.errors import sentence
 from collections_app.web.page import business_date, render, work_day
 
@@ -146,6 +148,8 @@ def _page(case_id: int, care: Form | None, **typed: Any) -> CasePage:
         )
         section = care_section(session, actor(), file, today=business_date(), typed=care)
         outside = outside_signals(session, file.customer_id, as_of=business_date())
+        scores = score_section(case_scores(session, case_id), accounts=len(file.accounts))
     return case_page(
-        file, options=options, may_work=may_work, business_date=business_date(), care=section, outside=outside, **typed
-    )
+        file, options=options, may_work=may_work, business_date=business_date(), care=section, outside=outside,
+        scores=scores, **typed,
+    )  # fmt: skip

@@ -5,10 +5,12 @@ from datetime import date
 
 from collections_app.web.curves import Axis, Curve, CurvePlot, curve_plot
 from collections_app.web.models.tables import FigureTable
-from collections_app.web.models.words import IN_POINTS, PSI_ACT, PSI_WATCH, metric
+from collections_app.web.models.words import Limits, is_share, metric
 
 _DIAGONAL = ((0.0, 0.0), (1.0, 1.0))
 _SHARE = "percent"
+_MANY = 60
+"""Points beyond which dots would cover their line."""
 Tables = Mapping[str, FigureTable]
 
 
@@ -23,14 +25,14 @@ def own_plots(tables: Tables) -> tuple[CurvePlot, ...]:
     return tuple(_own(t) for name, t in tables.items() if name.startswith("curve-"))
 
 
-def watch_plots(tables: Tables) -> tuple[CurvePlot, ...]:
+def watch_plots(tables: Tables, limits: Limits) -> tuple[CurvePlot, ...]:
     """Draw how the model does since: PSI by day, then each figure of the matured cohorts."""
-    psi = (
-        [_psi(tables["runs"])]
-        if "runs" in tables and any(r["psi"] is not None for r in tables["runs"].records())
-        else []
-    )
-    return (*psi, *_monthly(tables["monthly"])) if "monthly" in tables else tuple(psi)
+    found = [_psi(tables["runs"], limits)] if _has_psi(tables) else []
+    return (*found, *(_monthly(tables["monthly"]) if "monthly" in tables else ()))
+
+
+def _has_psi(tables: Tables) -> bool:
+    return "runs" in tables and any(r["psi"] is not None for r in tables["runs"].records())
 
 
 def _calibration(t: FigureTable) -> CurvePlot:
@@ -73,20 +75,23 @@ def _histogram(t: FigureTable) -> CurvePlot:
         return [(rows[0]["from"], 0.0), *inside, (rows[-1]["to"], 0.0)]
 
     return curve_plot(
-        t.title, f"{t.definition} Higher is safer; the less the two overlap, the better they are told apart.", t.name,
+        t.title, f"{t.definition} Filled: without; line: with. The less they overlap, the better.", t.name,
         x=Axis("score", steps=4), y=Axis("share of its kind", _SHARE, low=0.0),
         curves=[Curve("without", steps("goods"), "area"), Curve("with event", steps("bads"))],
     )  # fmt: skip
 
 
-def _psi(t: FigureTable) -> CurvePlot:
+def _psi(t: FigureTable, limits: Limits) -> CurvePlot:
     points = [(float(r["day"].toordinal()), r["psi"]) for r in t.records() if r["psi"] is not None]
     first, last = points[0][0], points[-1][0]
-    lines = [Curve(said, [(first, at), (last, at)], "guide") for said, at in (("watch", PSI_WATCH), ("act", PSI_ACT))]
+    lines = [
+        Curve(said, [(first, at), (last, at)], "guide")
+        for said, at in (("watch", limits.psi_watch), ("act", limits.psi_act))
+    ]
     return curve_plot(
         "PSI of the scores", f"{metric('psi')[1].capitalize()}. One point a day.", t.name,
         x=Axis("business date", "day", steps=3), y=Axis("PSI", low=0.0, high=0.3),
-        curves=[*lines, Curve("PSI", points, "both")],
+        curves=[*lines, Curve("PSI", points, "both" if len(points) <= _MANY else "line")],
     )  # fmt: skip
 
 
@@ -95,12 +100,10 @@ def _monthly(t: FigureTable) -> Iterator[CurvePlot]:
     for name in dict.fromkeys(r["metric"] for r in over_all):
         rows = [r for r in over_all if r["metric"] == name]
         title, meaning = metric(name)
-        curve = Curve(
-            title, [(_place(r["day"]), r["value"]) for r in rows], "both", [(r["low"], r["high"]) for r in rows]
-        )
+        curve = Curve("", [(_place(r["day"]), r["value"]) for r in rows], "both", [(r["low"], r["high"]) for r in rows])
         yield curve_plot(
             f"{title} of matured cohorts", f"{meaning.capitalize()}. With its 95 % interval.", t.name,
-            x=Axis("as of", "day", steps=3), y=Axis(title, _SHARE if name in IN_POINTS else "number"), curves=[curve],
+            x=Axis("as of", "day", steps=3), y=Axis(title, _SHARE if is_share(name) else "number"), curves=[curve],
         )  # fmt: skip
 
 

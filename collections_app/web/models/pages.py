@@ -1,6 +1,6 @@
 """The list of models and the page of one, arranged for reading."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -10,17 +10,17 @@ from collections_app.queries.model_pages import AlertLine, ModelFile, ModelLine
 from collections_app.web.formatting import whole, words
 from collections_app.web.models.sheet import ModelSheet, model_sheet
 from collections_app.web.models.words import (
-    IN_POINTS,
-    PSI_ACT,
-    PSI_WATCH,
     PURPOSES,
     STAGE_MEANS,
     STAGE_ORDER,
+    Limits,
     Purpose,
     figure,
+    limits_on,
+    psi_tone,
     purpose_of,
     within,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,10 @@ class PurposeGroup:
 
 @dataclass(frozen=True)
 class ModelsPage:
-    """models/index.html."""
+    """models/index.html. ``unanswered``: questions for which no model was ever trained."""
 
     groups: tuple[PurposeGroup, ...]
+    unanswered: tuple[Purpose, ...]
     is_empty: bool
     open_alerts: int
 
@@ -106,27 +107,29 @@ class ModelPage:
     form: MoveForm = field(default_factory=MoveForm)
 
 
-def models_page(lines: Sequence[ModelLine]) -> ModelsPage:
+def models_page(lines: Sequence[ModelLine], *, today: date) -> ModelsPage:
     """Arrange every version by the question that it answers; questions without any model are told too."""
-    codes = [*PURPOSES, *sorted({line.purpose for line in lines} - set(PURPOSES))]
+    known, limits = {line.purpose for line in lines}, limits_on(today)
+    codes = [*(code for code in PURPOSES if code in known), *sorted(known - set(PURPOSES))]
     return ModelsPage(
-        groups=tuple(_group(code, [line for line in lines if line.purpose == code]) for code in codes),
+        groups=tuple(_group(code, [line for line in lines if line.purpose == code], limits) for code in codes),
+        unanswered=tuple(purpose for code, purpose in PURPOSES.items() if code not in known),
         is_empty=not lines,
         open_alerts=sum(line.open_alerts for line in lines),
     )
 
 
 def model_page(
-    file: ModelFile, *, csv: Mapping[str, str], may_move: bool, today: date, zone: ZoneInfo,
+    file: ModelFile, *, csv: Callable[[str], str], may_move: bool, today: date, zone: ZoneInfo,
     form: MoveForm | None = None,
 ) -> ModelPage:  # fmt: skip
-    """Arrange one version with what may be done about it."""
+    """Arrange one version with what may be done about it; ``csv`` tells the address of a table."""
     stages = [s for s in STAGE_ORDER if s in MOVES[file.line.stage]] if may_move else []
     sheet = model_sheet(file, today=today, zone=zone)
     return ModelPage(
         sheet=sheet,
         champion=file.champion if file.champion != file.line.version else None,
-        csv=csv,
+        csv={name: csv(name) for name in sheet.tables},
         alerts=AlertsPage(file.alerts, may_move),
         moves=tuple(Move(s, STAGE_MEANS[s]) for s in stages),
         needs_note=bool(sheet.alarms),
@@ -134,20 +137,20 @@ def model_page(
     )
 
 
-def _group(code: str, lines: Sequence[ModelLine]) -> PurposeGroup:
+def _group(code: str, lines: Sequence[ModelLine], limits: Limits) -> PurposeGroup:
     purpose = purpose_of(code)
     ranked = sorted(lines, key=lambda line: (line.name, STAGE_ORDER.index(line.stage)))
     has_champion = any(line.stage is Stage.CHAMPION for line in lines)
     return PurposeGroup(
         code=code,
         purpose=purpose,
-        rows=tuple(_row(line) for line in ranked if line.stage is not Stage.RETIRED),
-        retired=tuple(_row(line) for line in ranked if line.stage is Stage.RETIRED),
+        rows=tuple(_row(line, limits) for line in ranked if line.stage is not Stage.RETIRED),
+        retired=tuple(_row(line, limits) for line in ranked if line.stage is Stage.RETIRED),
         without="" if has_champion else purpose.without,
     )
 
 
-def _row(line: ModelLine) -> ModelRow:
+def _row(line: ModelLine, limits: Limits) -> ModelRow:
     auc, auc_spread = _estimate(line, "auc")
     ks, ks_spread = _estimate(line, "ks")
     learnt = "" if line.train_rows is None else f"{whole(line.train_rows)} rows"
@@ -155,12 +158,13 @@ def _row(line: ModelLine) -> ModelRow:
         learnt += f", {whole(line.train_events)} events"
     scored = "" if line.scored_rows is None else f"{whole(line.scored_rows)} accounts"
     if line.fallback_rows:
-        scored += f", {whole(line.fallback_rows)} without outside information"
+        scored += f", {whole(line.fallback_rows)} by fallback"
     return ModelRow(
         name=line.name, version=line.version, title=line.title or words(line.name), stage=line.stage,
-        predicts=within(line.event, line.horizon_days), auc=auc, auc_spread=auc_spread, ks=ks, ks_spread=ks_spread,
+        predicts=within(line.event, line.horizon_days) if line.event else "–",
+        auc=auc, auc_spread=auc_spread, ks=ks, ks_spread=ks_spread,
         learnt=learnt, scored_on=line.scored_on, scored=scored, psi=figure("psi", line.psi),
-        psi_tone=psi_tone(line.psi), open_alerts=line.open_alerts, has_alarms=line.has_alarms,
+        psi_tone=psi_tone(line.psi, limits), open_alerts=line.open_alerts, has_alarms=line.has_alarms,
     )  # fmt: skip
 
 
@@ -170,11 +174,4 @@ def _estimate(line: ModelLine, name: str) -> tuple[str, str]:
         return "–", ""
     if found.low is None or found.high is None:
         return figure(name, found.value), ""
-    digits = 1 if name in IN_POINTS else 3
-    scale = 100 if name in IN_POINTS else 1
-    return figure(name, found.value), f"{found.low * scale:.{digits}f}–{found.high * scale:.{digits}f}"
-
-
-def psi_tone(psi: float | None) -> str:
-    """Return the tone of a PSI: quiet below 0.10, care up to 0.25, bad above (domain brief §3.5)."""
-    return "" if psi is None or psi < PSI_WATCH else "care" if psi <= PSI_ACT else "bad"
+    return figure(name, found.value), f"{figure(name, found.low)}–{figure(name, found.high)}"

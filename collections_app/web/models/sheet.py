@@ -12,7 +12,16 @@ from collections_app.web.curves import CurvePlot
 from collections_app.web.formatting import percent, whole, words
 from collections_app.web.models.drawings import own_plots, training_plots, watch_plots
 from collections_app.web.models.tables import FigureTable, tables_of
-from collections_app.web.models.words import ALGORITHMS, STAGE_MEANS, figure, metric, of_hundred, purpose_of, within
+from collections_app.web.models.words import (
+    ALGORITHMS,
+    STAGE_MEANS,
+    figure,
+    limits_on,
+    metric,
+    of_hundred,
+    purpose_of,
+    within,
+)
 
 FIRST_ROWS = 20
 """Rows of a table that are shown unfolded."""
@@ -34,6 +43,7 @@ class Cell:
     text: str
     is_number: bool = False
     tone: str = ""
+    is_date: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,8 @@ class ModelSheet:
 
 def model_sheet(file: ModelFile, *, today: date, zone: ZoneInfo) -> ModelSheet:
     """Arrange one version."""
-    tables, line, card = tables_of(file), file.line, file.card
+    limits, line, card = limits_on(today), file.line, file.card
+    tables = tables_of(file, limits)
     return ModelSheet(
         line=line,
         title=line.title or words(line.name),
@@ -119,7 +130,7 @@ def model_sheet(file: ModelFile, *, today: date, zone: ZoneInfo) -> ModelSheet:
         warnings=tuple(card.get("warnings") or ()),
         plots=training_plots(tables),
         own_plots=own_plots(tables),
-        watch_plots=watch_plots(tables),
+        watch_plots=watch_plots(tables, limits),
         tables={name: shown(t) for name, t in tables.items()},
         bins=tuple(_bins(tables)),
         facts=tuple(_facts(card)),
@@ -139,7 +150,7 @@ def shown(table: FigureTable) -> ShownTable:
 
 def _cell(column: Column, value: Value) -> Cell:
     if column.kind is Kind.DATE:
-        return Cell(value.isoformat() if isinstance(value, date) else "")
+        return Cell(value.isoformat() if isinstance(value, date) else "", is_date=True)
     if column.kind is Kind.TEXT:
         text = str(value or "")
         said = metric(text)[0] if column.name == "metric" else text
@@ -155,7 +166,7 @@ def _cell(column: Column, value: Value) -> Cell:
 def _decimal(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 10 else f"{value:,.3f}"
+    return f"{value:,.{1 if abs(value) >= 100 else 3}f}"
 
 
 def _does(line: ModelLine, card: Mapping[str, Any]) -> str:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from collections_app.queries.model_pages import ModelFile
+from collections_app.queries.model_pages import FigureLine, ModelFile
 from collections_app.queries.reports.report import Column, Kind, Row, Table, count, mean, rate
-from collections_app.web.models.words import metric
+from collections_app.web.models.words import Limits, metric
 
-FAIR = 0.8
-"""Lowest adverse-impact ratio that is not looked into (domain brief §3.3)."""
 _STRENGTH = ((0.02, "none"), (0.1, "weak"), (0.3, "medium"), (0.5, "strong"))
 _DIRECTIONS = {"1": "more is riskier", "-1": "more is safer", "0": "as the data say", "riskier": "more is riskier",
                "safer": "more is safer", "free": "as the data say"}  # fmt: skip
+_URGENCY = {"act": 0, "watch": 1, "ok": 2, "few": 3, "none": 4}
+_SAID = {"few": "too few rows", "none": ""}
 _LOW, _HIGH = "lower end of the 95 % interval", "upper end of the 95 % interval"
 _ROWS, _EVENTS = count("rows", "Rows", "test rows"), count("events", "Events", "of these, with the event")
 _SEGMENT = Column("segment", "Segment", "the part of the rows it speaks of")
@@ -38,10 +38,12 @@ class FigureTable:
             yield dict(zip((c.name for c in self.table.columns), row, strict=True))
 
 
-def tables_of(file: ModelFile) -> dict[str, FigureTable]:
+def tables_of(file: ModelFile, limits: Limits) -> dict[str, FigureTable]:
     """Return the tables of a model that have rows, by name, in the order of the page."""
     built = [FigureTable(name, title, said, make(file)) for name, title, said, make in _TABLES]
-    return {t.name: t for t in [*built, *_curves(file)] if t.table.rows}
+    fairness = FigureTable("fairness", "Fairness", "Who lands in the favourable bands, by group, on test rows.",
+                           _fairness(file, limits))  # fmt: skip
+    return {t.name: t for t in [*built, fairness, *_curves(file)] if t.table.rows}
 
 
 def _figures(file: ModelFile, name: str) -> Any:
@@ -99,7 +101,7 @@ def _bands(file: ModelFile) -> Table:
     rows = list(_figures(file, "bands"))
     sign = -1 if file.line.event_is == "good" else 1
     rates = [None if (seen := row.get("observed")) is None else sign * seen for row in rows]
-    verdicts = ["first", *("in order" if b is None or a is None or b > a else "breaks" for a, b in pairwise(rates))]
+    verdicts = ["", *("in order" if b is None or a is None or b > a else "breaks" for a, b in pairwise(rates))]
     return _table(columns, [{**row, "verdict": said} for row, said in zip(rows, verdicts, strict=False)])
 
 
@@ -182,17 +184,19 @@ def _points(file: ModelFile) -> Table:
     return _table(columns, _figures(file, "scorecard"))
 
 
-def _fairness(file: ModelFile) -> Table:
+def _fairness(file: ModelFile, limits: Limits) -> Table:
+    least = limits.fair_ratio
     columns = (
         Column("attribute", "Attribute", "held for this report only, never used by the model"),
         Column("group", "Group", ""), _ROWS,
         rate("selected", "Favoured", "share of the group in the favourable bands"),
-        mean("ratio", "Ratio", f"against the group favoured most; below {FAIR} is looked into"),
-        Column("verdict", "Verdict", f"fair at {FAIR} or more"),
+        rate("expected", "Told", "mean chance told"), rate("observed", "Happened", "share with the event"),
+        mean("ratio", "Ratio", f"against the group favoured most; below {least:.2f} is looked into"),
+        Column("verdict", "Verdict", f"fair at {least:.2f} or more"),
     )  # fmt: skip
     rows = _figures(file, "fairness")
     said = [
-        {**r, "verdict": "" if r.get("ratio") is None else "fair" if r["ratio"] >= FAIR else "inspect"} for r in rows
+        {**r, "verdict": "" if r.get("ratio") is None else "fair" if r["ratio"] >= least else "inspect"} for r in rows
     ]
     return _table(columns, said)
 
@@ -217,21 +221,25 @@ def _runs(file: ModelFile) -> Table:
 
 
 _WATCHED = (
-    Column("day", "As of", "the day that it speaks for", Kind.DATE), Column("metric", "Figure", "what was measured"),
-    _SEGMENT, mean("value", "Value", "the figure"), mean("low", "from", _LOW), mean("high", "to", _HIGH),
-    count("rows", "Rows", "accounts that it stands on"), _EVENTS,
-    Column("verdict", "Verdict", "by the thresholds of the monitoring"),
+    Column("metric", "Figure", "what was measured"), _SEGMENT,
+    Column("verdict", "Verdict", "by the thresholds of the monitoring"), mean("value", "Value", "the figure"),
+    mean("low", "from", _LOW), mean("high", "to", _HIGH), count("rows", "Rows", "accounts that it stands on"), _EVENTS,
+    Column("day", "As of", "the day that it speaks for", Kind.DATE),
 )  # fmt: skip
 
 
 def _watched(file: ModelFile) -> Table:
-    return Table(_WATCHED, tuple((f.on, f.metric, f.segment, f.value, f.low, f.high, f.rows, f.events, f.verdict)
-                                 for f in file.figures))  # fmt: skip
+    ranked = sorted(file.figures, key=lambda f: _URGENCY.get(f.verdict, len(_URGENCY)))
+    return Table(_WATCHED, tuple(_watched_row(f) for f in ranked))
+
+
+def _watched_row(f: FigureLine) -> Row:
+    verdict = _SAID.get(f.verdict, f.verdict)
+    return (f.metric, f.segment, verdict, f.value, f.low, f.high, f.rows, f.events, f.on)
 
 
 def _monthly(file: ModelFile) -> Table:
-    return Table(_WATCHED, tuple((f.on, f.metric, f.segment, f.value, f.low, f.high, f.rows, f.events, f.verdict)
-                                 for f in file.monthly))  # fmt: skip
+    return Table(_WATCHED, tuple(_watched_row(f) for f in file.monthly))
 
 
 def _table(columns: tuple[Column, ...], records: Sequence[Mapping[str, Any]]) -> Table:
@@ -268,7 +276,6 @@ _TABLES: tuple[tuple[str, str, str, Callable[[ModelFile], Table]], ...] = (
     ("features", "Features", "What the model looks at, strongest first.", _features),
     ("bins", "Bins of the features", "Each feature cut into bins, on training rows.", _bins),
     ("points", "Points", "The scorecard: find the bin of each feature and add its points.", _points),
-    ("fairness", "Fairness", "Who lands in the favourable bands, by group, on test rows.", _fairness),
     ("months", "Sample by month", "The rows it was built on.", _development),
     ("runs", "Runs", "Each day's scoring: how many rows, and how far scores moved from development.", _runs),
     ("watched", "Monitoring", "The newest of each figure.", _watched),

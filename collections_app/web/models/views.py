@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, flash, redirect, request, url_for
 from werkzeug.wrappers import Response as Answer
 
-from collections_app.domain.errors import DomainError, InvalidInput, NotFound
+from collections_app.domain.errors import Conflict, DomainError, InvalidInput, NotFound
 from collections_app.domain.model_stages import Stage
 from collections_app.domain.permissions import Permission
 from collections_app.queries import model_pages
@@ -15,6 +15,7 @@ from collections_app.web.backend import backend, reading, writing
 from collections_app.web.errors import sentence
 from collections_app.web.models.pages import AlertsPage, MoveForm, model_page, models_page
 from collections_app.web.models.tables import tables_of
+from collections_app.web.models.words import limits_on
 from collections_app.web.page import local_today, render
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
@@ -25,7 +26,7 @@ blueprint = Blueprint("models", __name__, url_prefix="/models")
 def index() -> tuple[str, int]:
     """List the models by the question that they answer."""
     with reading() as session:
-        page = models_page(model_pages.list_lines(session))
+        page = models_page(model_pages.list_lines(session), today=local_today())
     return render("models/index.html", page)
 
 
@@ -46,7 +47,10 @@ def close_alert(alert_id: int) -> tuple[str, int] | Answer:
             model_alerts.close(uow, alert_id=alert_id, note=note)
     except InvalidInput as error:
         return _alerts(refused=alert_id, error=sentence(error), typed=note)
-    flash("Closed; the note stays with it.", "good")
+    except Conflict as error:
+        flash(sentence(error), "bad")
+    else:
+        flash("Closed; the note stays with it.", "good")
     return redirect(url_for("models.alerts"), 303)
 
 
@@ -61,7 +65,7 @@ def show(name: str, version: str) -> tuple[str, int]:
 @requires(Permission.REPORT_READ)
 def rows(name: str, version: str, table: str) -> Response:
     """Return the figures behind one plot or table as a file."""
-    found = tables_of(_file(name, version)).get(table)
+    found = tables_of(_file(name, version), limits_on(local_today())).get(table)
     if found is None:
         raise NotFound("there is no such table")
     answer = Response(as_csv(found.table), mimetype="text/csv")
@@ -101,7 +105,8 @@ def _file(name: str, version: str) -> ModelFile:
 
 def _show(name: str, version: str, *, form: MoveForm | None = None) -> tuple[str, int]:
     file = _file(name, version)
-    csv = {t: url_for("models.rows", name=name, version=version, table=t) for t in tables_of(file)}
-    may_move = actor().may(Permission.MODEL_APPROVE)
-    page = model_page(file, csv=csv, may_move=may_move, today=local_today(), zone=backend().zone, form=form)
+    page = model_page(
+        file, csv=lambda table: url_for("models.rows", name=name, version=version, table=table),
+        may_move=actor().may(Permission.MODEL_APPROVE), today=local_today(), zone=backend().zone, form=form,
+    )  # fmt: skip
     return render("models/show.html", page, status=422 if form else 200)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from collections_app.domain.model_stages import Stage
 from collections_app.web.formatting import words
+from strategies.model_numbers import monitoring_limits
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ PURPOSES: Mapping[str, Purpose] = {
         "Recovery", "How much will come in?",
         "No expected amount stands beside a case.",
     ),
+    "uplift": Purpose(
+        "Uplift", "Who pays because of being worked?",
+        "Work goes by risk and amount, not by what it changes.",
+    ),
     "behaviour": Purpose(
         "Behaviour, monthly", "Which good accounts become late in half a year?",
         "Accounts that are not overdue have no score.",
@@ -53,6 +59,14 @@ PURPOSES: Mapping[str, Purpose] = {
         "Behaviour, weekly", "Which good accounts become late in the next weeks?",
         "There is no early warning before the first missed payment.",
     ),
+    "behaviour_sequence": Purpose(
+        "Behaviour, from the monthly history", "Which good accounts become late, read from their whole history?",
+        "The monthly card's few summaries of the history are all that is read of it.",
+    ),
+    "survival": Purpose(
+        "How soon", "In which month does a good account first fall 30 days behind?",
+        "No chance by horizon is told for accounts that are not overdue.",
+    ),
 }  # fmt: skip
 
 _EVENTS: Mapping[str, str] = {
@@ -60,13 +74,14 @@ _EVENTS: Mapping[str, str] = {
     "rolled_m2": "roll into M2",
     "rolled_m3": "roll into M3",
     "rolled_m4": "roll into M4",
-    "cured_10d": "pay what is overdue without being worked",
+    "cured_10d": "pay what is overdue",
     "rpc_7d": "can be spoken with",
     "lost_7d": "answer on no number",
     "answered": "answer the call",
     "promise_kept": "keep the promise",
     "recovered_90d": "pay something",
     "bad30_6m": "go 30 days or more past due",
+    "first_30": "fall 30 days behind for the first time",
     "bad7_30d": "go 7 days or more past due",
 }
 
@@ -85,14 +100,41 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "rmse": ("Root mean square error", "of the share told against the share that came"),
     "spearman": ("Rank correlation", "Spearman, of the share told and the share that came"),
     "qini": ("Qini", "area between the uplift curve and random choice; above 0 = better than random"),
-    "psi": ("PSI", "shift of the scores against development; below 0.10 stable, above 0.25 act"),
+    "psi": ("PSI", "shift of the scores against development; 0 = none"),
+    "csi": ("CSI", "shift of one feature against development, missing being one more bin; 0 = none"),
+    "csi_points": ("Points moved", "by how many points the shift of one feature moved the mean score"),
+    "rows": ("Rows scored", "accounts of the day's run"),
+    "cohort_rows": ("Cohort", "matured rows; too few to measure"),
+    "fallback_share": ("Fallback", "share scored without outside information, because the vendor was silent"),
+    "missing_share": ("Missing", "share of rows where the feature was not known"),
+    "missing_shift_max": ("Largest change of missing", "over all features, against development"),
+    "unseen_values": ("Unseen values", "rows whose value fell where development had none; scored neutrally"),
+    "external_hit": ("Outside: known", "share of rows where the vendor knew the customer"),
+    "external_no_hit": ("Outside: not known", "share of rows where the vendor did not know the customer"),
+    "external_not_queried": ("Outside: not asked", "share of rows where nobody asked"),
+    "external_error": ("Outside: failed", "share of those asked where the vendor gave no answer"),
+    "rank_breaks": ("Rank breaks", "steps over ten bands at which the event's rate falls though it should rise"),
+    "calibration": ("Event rate", "observed, by band of the card"),
+    "fairness_ratio": ("Fairness", "share of the group in the gentle bands over that of the most favoured group"),
 }
 
-IN_POINTS = ("ks", "capture_20")
-"""Figures that people read in per cent."""
+_IN_PERCENT = ("ks", "capture_20", "calibration", "missing_share", "missing_shift_max", "fallback_share")
 
-PSI_WATCH, PSI_ACT = 0.10, 0.25
-"""Domain brief §3.5."""
+
+@dataclass(frozen=True)
+class Limits:
+    """The thresholds of model_monitoring.yaml that the pages draw and judge by."""
+
+    psi_watch: float
+    psi_act: float
+    fair_ratio: float
+
+
+def limits_on(day: date) -> Limits:
+    """Return the thresholds in force on a day."""
+    known = monitoring_limits(day)
+    return Limits(known["psi_watch"], known["psi_act"], known["fair_ratio"])
+
 
 STAGE_MEANS: Mapping[Stage, str] = {
     Stage.DEV: "trained, looked at by nobody yet; scores nothing",
@@ -105,7 +147,9 @@ STAGE_ORDER = (Stage.CHAMPION, Stage.CHALLENGER, Stage.SHADOW, Stage.DEV, Stage.
 
 ALGORITHMS: Mapping[str, str] = {
     "boosted": "boosted trees, calibrated", "scorecard": "scorecard (points)", "two_part": "two-part amount model",
-    "expert": "expert scorecard (no history needed)", "hazard": "discrete-time hazard", "sequence": "sequence network",
+    "expert": "expert scorecard (no history needed)", "hazard": "discrete-time hazard by trees",
+    "hazard_woe": "discrete-time hazard by weight of evidence", "aft": "accelerated failure time by trees",
+    "sequence": "sequence network", "x_learner": "X-learner of uplift",
 }  # fmt: skip
 
 
@@ -139,4 +183,14 @@ def figure(name: str, value: float | None, *, digits: int = 3) -> str:
     """Write a figure as people read it."""
     if value is None:
         return "–"
-    return f"{value:.1%}" if name in IN_POINTS else f"{value:.{digits}f}"
+    return f"{value:.1%}" if is_share(name) else f"{value:.{digits}f}"
+
+
+def is_share(name: str) -> bool:
+    """Tell whether a figure is read in per cent."""
+    return name in _IN_PERCENT or name.startswith("external_")
+
+
+def psi_tone(psi: float | None, limits: Limits) -> str:
+    """Return the tone of a PSI by the thresholds of the monitoring; none while it is stable."""
+    return "" if psi is None or psi < limits.psi_watch else "care" if psi <= limits.psi_act else "bad"
