@@ -17,6 +17,7 @@ from collections_app.services import (
     labelling,
     ledger,
     monitoring,
+    panel_scoring,
     plan_review,
     promise_verdicts,
     queueing,
@@ -87,6 +88,10 @@ DAILY: tuple[Step, ...] = (
     Step(
         "behaviour",
         lambda uow, day: behaviour_scoring.score_good(uow, business_date=day.business_date, models=day.models),
+    ),
+    Step(
+        "panels",
+        lambda uow, day: panel_scoring.score_panels(uow, business_date=day.business_date, models=day.models),
     ),
     Step("queueing", lambda uow, day: queueing.place(uow, business_date=day.business_date, book=day.book)),
     Step("assignment", lambda uow, day: assignment.assign(uow, business_date=day.business_date)),

@@ -19,7 +19,7 @@ from collections_app.db.migrate import upgrade
 from collections_app.db.session import Database
 from collections_app.db.tables import ModelVersion
 from collections_app.db.unit_of_work import UnitOfWork, UnitsOfWork
-from collections_app.domain.errors import InvalidInput
+from collections_app.domain.errors import InvalidInput, NotConfigured
 from collections_app.domain.model_stages import Stage
 from collections_app.domain.permissions import SYSTEM, Actor, Permission
 from collections_app.intake.mapping import Mapping
@@ -27,7 +27,7 @@ from collections_app.services import casework, intake, ledger, observations, sam
 from models import expert, family
 from models.catalogue import Recipe, recipe_of
 from models.registry import Bundle, ModelStore
-from models.sample import SampleError
+from models.sample import Sample, SampleError
 
 Telling = Callable[[str, dict[str, Any]], None]
 """Told after each stage of the pipeline: its name (sample, explore, modify, model, assess) and its figures."""
@@ -72,6 +72,8 @@ def build(
             recipe, drawn.sample, algorithm=algorithm, provenance=provenance, seed=seed, threads=threads,
             min_events=min_events,
         )  # fmt: skip
+    except family.MissingExtra as error:
+        raise NotConfigured(f"{name}: {error}", code="missing_extra") from None
     except SampleError as error:
         raise InvalidInput(f"{name}: {error}{_counted(drawn.left_out)}", code="sample_too_small") from None
     tell_card(tell, bundle)
@@ -90,10 +92,18 @@ def sample_for(
         drawn = _draw(session, recipe, source=source, split=split, out_of_time=out_of_time, until=until)
     told: dict[str, Any] = {"sample": _sample_figures(recipe, drawn)}
     if explore:
-        from models.explore import explore as look
-
-        told["explore"] = look(recipe, drawn.sample, seed=seed)[0]
+        told["explore"] = _explored(recipe, drawn.sample, seed)
     return told
+
+
+def _explored(recipe: Recipe, sample: Sample, seed: int) -> dict[str, Any]:
+    if recipe.kind == "panel":
+        from models.survival.told import explored
+
+        return explored(recipe, sample, seed=seed)
+    from models.explore import explore as look
+
+    return look(recipe, sample, seed=seed)[0]
 
 
 def _draw(

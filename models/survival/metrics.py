@@ -64,7 +64,7 @@ def td_auc(spells: Spells, risk: Floats, *, horizon: float, followed: Step) -> f
     s, r = spells.take(order), risk[order]
     event, free, weight = _weighed(s, horizon, followed)
     below = np.concatenate([[0.0], np.cumsum(weight * free)])
-    if not (event.any() and below[-1] > 0):
+    if not (weight[event].sum() > 0 and below[-1] > 0):
         raise SampleError(f"by {horizon:g} there are no rows with, or none without the event")
     less = below[np.searchsorted(r, r[event], side="left")]
     same = below[np.searchsorted(r, r[event], side="right")] - less

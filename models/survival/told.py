@@ -161,7 +161,7 @@ def model_card(
         cuts=cuts,
         development=StabilityBins.of(development),
         figures=_figures(outcome, p, cuts) | {
-            "explore": _explored(recipe, sample, x, seed),
+            "explore": explored(recipe, sample, seed=seed),
             "curves": {"incidence": _tenths(spells, fitted.test), "calibration": _by_month(spells, fitted.test)},
         },
         drift=frozen(sample.features, recipe.features, seed=seed),
@@ -187,15 +187,22 @@ def by_horizon(spells: Spells, curves: Curves, month: int, people: Ints, rng: np
         rng.multinomial(person.max() + 1, np.full(person.max() + 1, 1 / (person.max() + 1))) for _ in range(_DRAWS)
     ]
     for name, measure in measures.items():
-        try:
-            report[name] = measure(spells)
-            values = [measure(spells.weighing(d[person].astype(np.float64))) for d in drawn]
-        except SampleError:  # no event, or nobody left without it
-            report[name] = report[f"{name}_interval"] = None
-            continue
-        low, high = np.quantile(values, [0.025, 0.975])
-        report[f"{name}_interval"] = {"low": round(float(low), 6), "high": round(float(high), 6)}
+        value = _or_none(measure, spells)
+        values = [
+            v for d in drawn if (v := _or_none(measure, spells.weighing(d[person].astype(np.float64)))) is not None
+        ]
+        low, high = np.quantile(values, [0.025, 0.975]) if values else (0.0, 0.0)
+        interval = {"low": round(float(low), 6), "high": round(float(high), 6)}
+        report |= {name: value, f"{name}_interval": None if value is None else interval}
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in report.items()}
+
+
+def _or_none(measure: Callable[[Spells], float], spells: Spells) -> float | None:
+    """Return a figure, or None where a draw has no event or nobody without it."""
+    try:
+        return measure(spells)
+    except SampleError:
+        return None
 
 
 def _counts(sample: Sample, course: Course) -> dict[str, int]:
@@ -222,20 +229,24 @@ def _figures(outcome: Ints, p: Floats, cuts: BandCuts) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _explored(recipe: Recipe, sample: Sample, x: Floats, seed: int) -> dict[str, Any]:
-    learn = ~sample.is_test & (course_of(sample).followed >= months_of(recipe))
-    bad = sample.outcome[learn]
-    bins = [bin_feature(n, x[learn, i], bad, seed=seed) for i, n in enumerate(recipe.features)]
+def explored(recipe: Recipe, sample: Sample, *, seed: int) -> dict[str, Any]:
+    """Return the exploration table of the mature training rows; features that are lists of steps have no bins."""
+    kept = ~sample.is_test
+    if sample.course is not None:
+        kept &= sample.course.followed >= months_of(recipe)
+    names = [n for n in recipe.features if not sample.features[n].dtype.is_nested()]
+    x, bad = panel.matrix(sample.features.filter(kept), names), sample.outcome[kept]
+    bins = [bin_feature(n, x[:, i], bad, seed=seed) for i, n in enumerate(names)]
     return {
         "rows": len(bad), "events": int(bad.sum()), "by_month": [],
         "features": [
             {
-                "name": b.name, "iv": b.iv, "missing": round(b.rows[-1] / max(1, sum(b.rows)), 4), "direction": 0,
-                "reason": REASON_OF.get(b.name, ""),
-                "bins": [{"label": t, "rows": n, "events": e, "woe": w}
-                         for t, n, e, w in zip(b.labels, b.rows, b.bads, b.woe, strict=True)],
+                "name": b.name, "iv": round(b.iv, 4), "missing": round(b.rows[-1] / max(1, sum(b.rows)), 4),
+                "direction": "free", "reason": REASON_OF.get(b.name, ""),
+                "bins": [{"label": t, "rows": n, "events": e, "woe": round(w, 4)}
+                         for t, n, e, w in zip(b.labels, b.rows, b.bads, b.woe, strict=True) if n],
             }
-            for b in sorted(bins, key=lambda b: -b.iv)
+            for b in sorted(bins, key=lambda b: (-b.iv, b.name))
         ],
     }  # fmt: skip
 

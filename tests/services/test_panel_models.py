@@ -14,6 +14,8 @@ from collections_app.db.base import table_of
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.calendars import add_months
 from collections_app.domain.errors import InvalidInput, NotConfigured
+from collections_app.domain.permissions import SYSTEM
+from collections_app.services import training
 from collections_app.services.panel_scoring import score_panels
 from collections_app.services.panel_training import panel_sample
 from models import family
@@ -123,6 +125,23 @@ def test_a_book_that_cannot_teach_is_refused(units: UnitsOfWork) -> None:
         sample(units)
     with pytest.raises(InvalidInput, match="bad_30d is no event of a panel"):
         sample(units, recipe_of("c-card"))
+
+
+def test_the_one_command_builds_a_survival_model_from_the_ledger(units: UnitsOfWork, tmp_path: Path) -> None:
+    make_book(units, 200)
+    stages: list[str] = []
+    built = training.build(
+        units, actor=SYSTEM, models=ModelStore(tmp_path), name="b-survival", algorithm="hazard_woe", threads=1,
+        min_events=10, tell=lambda stage, _: stages.append(stage),
+    )  # fmt: skip
+    assert stages == list(training.STAGES)
+    assert built.stage == "dev"
+    assert built.card["algorithm"] == "hazard_woe"
+    assert set(built.card["test"]["by_horizon"]) == {"1", "3", "6", "12"}
+    assert built.card["figures"]["curves"]["calibration"]["series"]
+    looked = training.sample_for(units, actor=SYSTEM, name="b-survival")["explore"]
+    assert looked["events"] > 0
+    assert [f["iv"] for f in looked["features"]] == sorted((f["iv"] for f in looked["features"]), reverse=True)
 
 
 def test_accounts_at_risk_get_a_curve_once_a_month(units: UnitsOfWork, tmp_path: Path, bundle: Bundle) -> None:

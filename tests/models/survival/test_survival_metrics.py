@@ -140,5 +140,8 @@ def test_figures_without_an_event_or_without_a_risk_are_refused() -> None:
         harrell_c(quiet, np.zeros(2))
     with pytest.raises(SampleError, match="no rows with"):
         td_auc(quiet, np.zeros(2), horizon=1, followed=EVERYBODY)
+    undrawn = Spells.of([1, 2], [1, 0], [0.0, 1.0])  # the only event was not drawn
+    with pytest.raises(SampleError, match="no rows with"):
+        td_auc(undrawn, np.zeros(2), horizon=1, followed=EVERYBODY)
     with pytest.raises(SampleError, match="score every row"):
         brier(quiet, np.array([0.1, np.nan]), horizon=1, followed=EVERYBODY)
