@@ -57,11 +57,15 @@ class AmountMetrics:
 
 
 def train(
-    recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed: int = 0, threads: int = 2
+    recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed: int = 0, threads: int = 2,
+    tuning: boosted.Tuning | None = None,
 ) -> Bundle:  # fmt: skip
-    """Train both parts; the sample's ``value`` is the share of each row, ``outcome`` whether anything was paid."""
+    """Train both parts; the sample's ``value`` is the share of each row, ``outcome`` whether anything was paid.
+
+    ``tuning`` is that of the classifier. Raise SampleError without shares, or with too few who paid.
+    """
     share = _shares(sample)
-    base = boosted.train(recipe, sample, provenance=provenance, seed=seed, threads=threads)
+    base = boosted.train(recipe, sample, provenance=provenance, seed=seed, threads=threads, tuning=tuning)
     learn, test = ~sample.is_test, sample.is_test
     payers = np.flatnonzero(learn & (share > 0))
     if len(payers) < _LEAST_PAYERS:
@@ -116,7 +120,9 @@ def measure(actual: Floats, expected: Floats, weight: Floats, *, seed: int = 0) 
     ratio = _sum_ratio(actual, expected, weight)
     rng = np.random.default_rng(seed)
     drawn = [rng.integers(0, len(actual), len(actual)) for _ in range(_DRAWS)]
-    low, high = np.quantile([_sum_ratio(actual[i], expected[i], weight[i]) for i in drawn], [0.025, 0.975])
+    ratios = np.array([_sum_ratio(actual[i], expected[i], weight[i]) for i in drawn])
+    # A draw in which nobody paid has no ratio.
+    low, high = np.quantile(ratios[np.isfinite(ratios)], [0.025, 0.975]) if np.isfinite(ratios).any() else (0.0, 0.0)
     spread = float(np.sum((actual - actual.mean()) ** 2))
     rank = spearmanr(actual, expected).statistic if np.ptp(actual) > 0 and np.ptp(expected) > 0 else 0.0
     return AmountMetrics(
