@@ -119,10 +119,10 @@ RECIPES: tuple[Recipe, ...] = (
         features=(*FEATURE_NAMES, *EVENT_NAMES, *FEEDBACK_NAMES),
     ),
     Recipe(
-        "b-sequence", "B-card, monthly history read by an LSTM or GRU", "behaviour_sequence", "panel", "bad30_6m", 180,
-        "accounts not overdue, three months on book or more", "month end", dpd=(0, 0), features=("state", "mob"),
-        algorithms=("sequence",), expected_ks=(0.30, 0.45),
-        notes=("Features are steps of the monthly panel (models.panel), oldest first; training needs PyTorch.",),
+        "b-sequence", "B-card, monthly history read by an LSTM or GRU", "behaviour_sequence", "panel", "first_30", 180,
+        "accounts never 30 days past due while we watched, not paid off", "every third month end", dpd=(0, 29),
+        features=("state", "dpd", "mob"), algorithms=("sequence",), monotone=False, expected_ks=(0.20, 0.40),
+        notes=("Features are steps of the monthly panel, oldest first. Training needs PyTorch, serving does not.",),
     ),
     Recipe(
         "b-survival", "B-card, how soon: first month 30 days past due", "survival", "panel", "first_30", 365,

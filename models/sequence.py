@@ -7,7 +7,7 @@ calibration line is fitted on all of them; the test rows are touched once (domai
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from models.sample import Sample, folds
 from models.scaling import BandCuts, Scaling
 from models.sequence_net import Architecture, Fit, Net
 from models.sequence_steps import STEP_REASONS, STEP_SET_VERSION, Block, Encoder, Steps
+from models.survival.told import explored, months_of
 
 MEMBERS = 5
 LONGEST = 36
@@ -36,6 +37,7 @@ CANDIDATES: tuple[Architecture, ...] = (
     Architecture("lstm", 16), Architecture("lstm", 48), Architecture("gru", 16), Architecture("gru", 48),
 )  # fmt: skip
 _TRIED_ON = 2
+_FEWEST = 8
 _ROWS = 50_000
 _WEIGHTS, _SCALER, _LINE = "weights.npz", "scaler.json", "calibration.json"
 
@@ -57,6 +59,7 @@ class _Learnt:
 
 def train(recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed: int = 0, threads: int = 1) -> Bundle:
     """Train, calibrate and evaluate; raise MissingExtra without PyTorch. One thread is used, whatever ``threads``."""
+    sample = _mature(recipe, sample)
     learn, test = ~sample.is_test, sample.is_test
     steps = Steps.of(sample.features, recipe.features, LONGEST).trimmed(learn)
     encoder = Encoder.fit(steps.take(learn))
@@ -64,19 +67,33 @@ def train(recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed
     learnt = _learn((block[learn], length[learn], sample.outcome[learn]), sample.customer[learn], seed)
     line = Calibration(*logistic_line(sample.outcome[learn], learnt.unseen))
     said = [net.margin(block[test], length[test]) for net in learnt.nets]
-    p_test = _calibrated(line, np.mean(said, axis=0))
-    outcome = sample.outcome[test]
+    importance = _importance(learnt.nets, encoder, block[learn], length[learn])
+    card = _card(recipe, sample, steps, learnt, line=line, said=said, importance=importance,
+                 provenance=provenance, seed=seed)  # fmt: skip
+    return Bundle(card, {_WEIGHTS: nets.to_bytes(learnt.nets), _SCALER: encoder.to_bytes(), _LINE: line.to_bytes()})
+
+
+def _card(
+    recipe: Recipe, sample: Sample, steps: Steps, learnt: _Learnt, *, line: Calibration, said: list[Floats],
+    importance: Mapping[str, float], provenance: Mapping[str, Any], seed: int,
+) -> ModelCard:  # fmt: skip
+    """Measure the members' mean on the test rows, once, and write the card."""
+    learn, test = ~sample.is_test, sample.is_test
+    outcome, p_test = sample.outcome[test], _calibrated(line, np.mean(said, axis=0))
     measured = evaluate(outcome, p_test, rng=np.random.default_rng(seed), people=sample.customer[test])
     # As the boosted card: unseen predictions on the training rows, served ones on the test rows.
-    development = points_of(recipe.event_is, Scaling(), np.concatenate([_calibrated(line, learnt.unseen), p_test]))
-    cuts, test_points = BandCuts.of(np.rint(development)), points_of(recipe.event_is, Scaling(), p_test)
-    codes = sorted({STEP_REASONS[f] for f in recipe.features if f in STEP_REASONS})
-    band = cuts.band(np.rint(test_points))
+    development = points_of(
+        recipe.event_is, Scaling(), np.concatenate([_calibrated(line, learnt.unseen), p_test])
+    )  # fmt: skip
+    cuts, points = BandCuts.of(np.rint(development)), development[int(learn.sum()) :]
+    band, longest = cuts.band(np.rint(points)), steps.values.shape[1]
     groups = {name: values[test] for name, values in sample.groups.items()}
     fairness = figures.fairness(outcome, p_test, band, groups)
     validation = _validation(learnt, sample.outcome[learn], seed)
+    codes = sorted({STEP_REASONS[f] for f in recipe.features if f in STEP_REASONS})
     last = steps.last()
-    card = ModelCard(
+    history = {"history": np.where(steps.length[test] < longest, "short", "full")}
+    return ModelCard(
         name=recipe.name,
         algorithm="sequence",
         event_name=recipe.event,
@@ -84,35 +101,53 @@ def train(recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed
         horizon_days=recipe.horizon_days,
         feature_set_version=STEP_SET_VERSION,
         features=recipe.features,
-        recipe={**asdict(learnt.shape), "members": MEMBERS, "steps": encoder.longest, "seed": seed,
-                "channels": len(encoder.channels),
+        recipe={**asdict(learnt.shape), "members": MEMBERS, "steps": longest, "seed": seed,
                 "calibration": "platt on the log odds of parts that a member did not learn from"},
-        sample={"rows": len(learn), "events": int(sample.outcome.sum()), "train_rows": int(learn.sum()),
-                "train_events": int(sample.outcome[learn].sum()), "customers": len(np.unique(sample.customer)),
-                "without_history": int((length == 0).sum())},
+        sample=_counts(sample, steps.length),
         cross_validation=validation | {"test_ks_of_members": [round(ks(outcome, m), 6) for m in said]},
         test=measured.as_json(),
-        segments=figures.segments(last.filter(test), outcome, p_test, {
-            "history": np.where(length[test] < encoder.longest, "short", "full"),
-            **groups}),
-        importance=_importance(learnt.nets, encoder, block[learn], length[learn]),
+        segments=figures.segments(last.filter(test), outcome, p_test, history | groups),
+        importance=importance,
         missing_share=steps.missing_share(),
         reasons=staff_sentences(codes),
         sayable=sayable_sentences(codes),
         scaling=Scaling(),
         cuts=cuts,
         development=StabilityBins.of(development),
-        figures=_figures(recipe, outcome, p_test, band, cuts, test_points)
-        | {"fairness": fairness, "curves": {"learning": _curves(learnt.members)}},
+        figures=_figures(recipe, outcome, p_test, band, cuts, points) | {
+            "explore": explored(recipe, replace(sample, features=last), seed=seed),
+            "fairness": fairness, "curves": {"learning": _curves(learnt.members)}},
         drift=drift.frozen(last, recipe.features, seed=seed),
-        warnings=("Outcomes arose under the treatments given at the time: the model tells risk under that policy.",),
         # Two or three features always carry most of the model: their shares are no alarm here.
         alarms=alarms_of(
             measured=measured, binned=(), importance={}, train_events=int(sample.outcome[learn].sum()),
             cross_validated_auc=validation["auc"], fairness=fairness),
+        warnings=("Outcomes arose under the treatments given at the time: the model tells risk under that policy.",),
         provenance=provenance,
     )  # fmt: skip
-    return Bundle(card, {_WEIGHTS: nets.to_bytes(learnt.nets), _SCALER: encoder.to_bytes(), _LINE: line.to_bytes()})
+
+
+def _counts(sample: Sample, length: Ints) -> dict[str, int]:
+    learn = ~sample.is_test
+    return {
+        "rows": len(learn), "events": int(sample.outcome.sum()), "train_rows": int(learn.sum()),
+        "train_events": int(sample.outcome[learn].sum()), "customers": len(np.unique(sample.customer)),
+        "without_history": int((length == 0).sum()),
+    }  # fmt: skip
+
+
+def _mature(recipe: Recipe, sample: Sample) -> Sample:
+    """Leave out rows that nobody could follow to the end of the horizon: they are no goods (domain brief §3.4 (10))."""
+    if sample.course is None:
+        return sample
+    # By how long it was followed, event or not: keeping every event would overstate the risk of young rows.
+    kept = sample.course.followed >= months_of(recipe)
+    mature = Sample(
+        features=sample.features.filter(kept), outcome=sample.outcome[kept], customer=sample.customer[kept],
+        is_test=sample.is_test[kept], groups={name: values[kept] for name, values in sample.groups.items()},
+    )  # fmt: skip
+    mature.check(_FEWEST)
+    return mature
 
 
 def _learn(rows: tuple[Block, Ints, Ints], customer: Ints, seed: int) -> _Learnt:

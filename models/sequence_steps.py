@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from models.catalogue import Recipe
 from models.evaluate import Floats, Ints
-from models.panel import CENSORED, DEFAULT, Panel, observations
+from models.panel import Panel
 from models.sample import SampleError
 
 Block = npt.NDArray[np.float32]
@@ -204,20 +205,9 @@ def histories(panel: Panel, at: pl.DataFrame, names: Sequence[str] = ("state", "
     return at.drop(n for n in names if n in at.columns).hstack(told.select(names))
 
 
-def labelled_histories(
-    panel: Panel, *, event_state: int, window: int, every: int = 1, first_mob: int = 2,
-    names: Sequence[str] = ("state", "mob"),
-) -> pl.DataFrame:  # fmt: skip
-    """Return the histories of accounts at risk with their ``outcome``: the event within ``window`` months after.
+def as_read(recipe: Recipe, panel: Panel, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return a panel's ``rows`` (one per observation, with ``account_id, mob``) as the recipe's algorithm reads them.
 
-    ``account_id, customer, month, outcome`` and a list per name whose last step is the month of observation. An
-    account that left our sight before the window ended is no good and is left out (immature); one that paid off
-    before is a good.
+    A sequence model reads lists of steps; the others read the columns that are there.
     """
-    found = observations(panel, event_state=event_state, every=every, first_mob=first_mob)
-    hit = (pl.col("cause") == DEFAULT) & (pl.col("duration") <= window)
-    matured = (pl.col("duration") >= window) | (pl.col("cause") != CENSORED)
-    rows = found.filter(matured).select("account_id", "customer", "month", "mob", outcome=hit.cast(pl.Int64))
-    if rows.is_empty():
-        raise SampleError(f"no account of the panel was seen for {window} months after an observation")
-    return histories(panel, rows, names)
+    return histories(panel, rows, recipe.features) if "sequence" in recipe.algorithms else rows

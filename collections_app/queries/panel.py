@@ -23,6 +23,9 @@ from models.sample import SampleError
 MONTHS = 36
 """Months of history that a panel holds at most."""
 
+PANEL_FEATURES = ("dpd",)
+"""What a month tells beside its state: the days past due on its last day."""
+
 _SETTLED = ("closed", "settled")
 _SOLD, _CHARGED_OFF = "sold", "charged_off"
 _DAYS_PER_STATE = 30
@@ -72,7 +75,7 @@ def read_panel(session: Session, account_ids: Sequence[int], *, until: date, mon
     if held.is_empty():
         return None
     try:
-        return Panel.of(_months(held.join(owners, on="account_id")))
+        return Panel.of(_months(held.join(owners, on="account_id")), PANEL_FEATURES)
     except SampleError as error:
         raise ValueError(f"the ledger gives no panel: {error}") from None
 
@@ -116,7 +119,7 @@ def _months(stood: pl.DataFrame) -> pl.DataFrame:
     rows = stood.with_columns(month=month, mob=month - opened, state=state).sort("account_id", "month")
     # A correction may have taken an account back for a month: what lies before the gap is another watch.
     watch = pl.col("month") - pl.int_range(pl.len()).over("account_id")
-    return rows.filter(watch == watch.last().over("account_id")).select(*KEYS)
+    return rows.filter(watch == watch.last().over("account_id")).select(*KEYS, *PANEL_FEATURES)
 
 
 def _index(name: str) -> pl.Expr:

@@ -24,6 +24,7 @@ from models import family
 from models.catalogue import BY_NAME
 from models.panel import Panel, latest
 from models.registry import ModelStore
+from models.sequence_steps import as_read
 from models.tally import tally
 
 CHUNK_ACCOUNTS = 50_000
@@ -91,7 +92,8 @@ def _crew(uow: UnitOfWork, models: ModelStore, since: date, failed: dict[str, st
 def _predicted(model: Working, panel: Panel, *, month: int, threads: int, every: int) -> pl.DataFrame:
     rows = latest(panel, event_state=EVENT_STATES[model.recipe.event], month=month)
     try:
-        said = family.predict(model.bundle, rows, threads=threads, exact_reasons=False)
+        read = as_read(model.recipe, panel, rows)
+        said = family.predict(model.bundle, read, threads=threads, exact_reasons=False)
     except ValueError as error:
         raise NotConfigured(f"{model.title}: {error}", code="model_unfit") from None
     if rows.height:

@@ -18,6 +18,7 @@ from collections_app.queries.panel import MONTHS, account_chunks, month_ends, re
 from models.catalogue import Recipe
 from models.panel import DEFAULT, codes, observations
 from models.sample import Course, Sample, SampleError
+from models.sequence_steps import as_read
 from models.survival.told import months_of
 
 EVENT_STATES: Mapping[str, int] = {"first_30": 1, "first_60": 2, "first_90": 3}
@@ -27,13 +28,15 @@ EVERY_MONTHS = 3
 MOST_ACCOUNTS = 100_000
 _CHUNK = 50_000
 _TEST_PERCENT = 30
+_LASTS = {"hazard", "hazard_woe", "aft"}
+"""Algorithms that learn from how long a row lasted, and so also from rows that were lost to view."""
 _DEALS = 10_000
 
 
 def panel_sample(
     session: Session, recipe: Recipe, *, until: date, source: str | None = None, most_accounts: int = MOST_ACCOUNTS
 ) -> tuple[Sample, dict[str, Any]]:  # fmt: skip
-    """Return the sample of a survival recipe from what was known by ``until``, and where it came from.
+    """Return the sample of a panel recipe from what was known by ``until``, and where it came from.
 
     Raise InvalidInput when the event is not one of a panel, or no account was at risk and seen again.
     """
@@ -52,11 +55,12 @@ def panel_sample(
             found = observations(panel, event_state=EVENT_STATES[recipe.event], every=EVERY_MONTHS, first_mob=0)
         except SampleError:
             continue  # nobody of this chunk is at risk
+        found = as_read(recipe, panel, found)
         tested = drawn.select(customer="customer_id", is_test="is_test").unique()
         parts.append(found.join(tested, on="customer", maintain_order="left"))
     if not parts:
         raise InvalidInput(
-            "no account was at risk and seen again a month later: a survival model needs month ends of the ledger",
+            "no account was at risk and seen again a month later: a model of the panel needs month ends of the ledger",
             code="sample_too_small",
         )
     rows = pl.concat(parts)
@@ -71,6 +75,9 @@ def panel_sample(
 
 
 def _sample(recipe: Recipe, rows: pl.DataFrame, months: int) -> Sample:
+    if not _LASTS & set(recipe.algorithms):
+        # These learn yes or no: a row that was not followed to the end of the window is not a good.
+        rows = rows.filter(pl.col("followed") >= months)
     duration, cause = codes(rows, "duration"), codes(rows, "cause")
     return Sample(
         features=rows.select(recipe.features),

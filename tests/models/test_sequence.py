@@ -10,29 +10,30 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models import family, sequence_net
+from models import family, sequence, sequence_net
 from models.catalogue import recipe_of
 from models.evaluate import auc
 from models.panel import PAID_OFF, Panel
 from models.registry import Bundle, BundleError, ModelStore
-from models.sample import Sample, SampleError
+from models.sample import Course, Sample, SampleError
 from models.sequence_net import Architecture, Net
-from models.sequence_steps import Encoder, Steps, histories, labelled_histories
+from models.sequence_steps import Encoder, Steps, as_read, histories
 
 RECIPE = recipe_of("b-sequence")
-MONTHS = 6
+MONTHS = 5
 needs_torch = pytest.mark.sequence
 
 
-def book(n: int = 900, seed: int = 1) -> Sample:
+def book(n: int = 600, seed: int = 1) -> Sample:
     """Return ragged histories in which a recent month late raises the chance of the event."""
     rng = np.random.default_rng(seed)
     length = rng.integers(0, MONTHS + 1, n)
     state = [rng.choice([-2, -1, 0, 1, 2], size=k, p=[0.1, 0.1, 0.5, 0.2, 0.1]).astype(float).tolist() for k in length]
     recent = np.array([2.0 * max(s[-1], 0) + sum(x > 0 for x in s) if s else 0.0 for s in state])
     outcome = (rng.uniform(size=n) < 1 / (1 + np.exp(-(recent - 2)))).astype(np.int64)
+    dpd = [[30 * max(s, 0) + float(rng.integers(0, 30)) for s in months] for months in state]
     frame = pl.DataFrame(
-        {"state": state, "mob": [list(map(float, range(k))) for k in length]},
+        {"state": state, "dpd": dpd, "mob": [list(map(float, range(k))) for k in length]},
         schema=dict.fromkeys(RECIPE.features, pl.List(pl.Float64)),
     )
     return Sample(frame, outcome, np.arange(n) // 2, np.arange(n) // 2 % 10 < 3)
@@ -135,14 +136,14 @@ def test_an_observation_that_the_panel_lacks_is_refused() -> None:
         histories(panel({1: [0, 0]}), pl.DataFrame({"account_id": [1], "mob": [5]}))
 
 
-def test_an_outcome_is_known_only_where_the_window_was_seen_to_its_end() -> None:
-    seen = panel({1: [0, 0, 0, 1, 0], 2: [0, 0, 0], 3: [0, 0, PAID_OFF, PAID_OFF], 4: [0, 0, 0, 0, 0]})
-    rows = labelled_histories(seen, event_state=1, window=3, first_mob=0, every=1)
-    told = {(a, len(s)): y for a, s, y in rows.select("account_id", "state", "outcome").iter_rows()}
-    # 2 was seen for two months only; 3 paid off before the event; 4 is known at its first two months.
-    assert told == {(1, 1): 1, (1, 2): 1, (1, 3): 1, (3, 1): 0, (3, 2): 0, (4, 1): 0, (4, 2): 0}
-    with pytest.raises(SampleError, match="was seen for 9 months"):
-        labelled_histories(panel({1: [0] * 6}), event_state=1, window=9)
+def test_other_models_of_the_panel_read_it_as_it_is() -> None:
+    rows = pl.DataFrame({"account_id": [1], "mob": [1], "state": [0]})
+    seen = panel({1: [0, 0, 1]})
+    assert as_read(recipe_of("b-survival"), seen, rows) is rows
+    steps = ("state", "mob")
+    assert as_read(replace(RECIPE, features=steps), seen, rows).to_dicts() == [
+        {"account_id": 1, "state": [0, 0], "mob": [0, 1]}
+    ]
 
 
 def test_only_the_last_steps_are_kept_and_an_unknown_value_stays_unknown() -> None:
@@ -196,7 +197,7 @@ def test_it_ranks_and_is_calibrated_on_rows_it_never_saw(bundle: Bundle) -> None
     test = bundle.card.test
     assert test["auc"] > 0.72
     assert test["calibration_slope"] == pytest.approx(1, abs=0.4)
-    fresh = book(4_000, seed=9)
+    fresh = book(2_000, seed=9)
     said = family.predict(bundle, fresh.features, threads=1)
     assert auc(fresh.outcome, said.p_event) > 0.75
     assert said.p_event.mean() == pytest.approx(fresh.outcome.mean(), abs=0.04)
@@ -240,6 +241,19 @@ def test_what_was_saved_predicts_the_same_without_pytorch(bundle: Bundle, tmp_pa
     assert json.loads(run.stdout) == pytest.approx(family.predict(bundle, fresh, threads=1).p_event.tolist(), abs=1e-9)
 
 
+def test_a_row_not_followed_to_the_end_of_the_horizon_teaches_nothing() -> None:
+    whole = book(400)
+    followed = np.where(np.random.default_rng(8).uniform(size=400) < 0.5, 2, 6)
+    course = Course(np.minimum(followed, 1 + whole.outcome), whole.outcome, followed)
+    kept = sequence._mature(RECIPE, replace(whole, course=course))
+    # An event of a row seen for two months is left out too: goods like it cannot be known.
+    assert len(kept.outcome) == (followed == 6).sum() == kept.features.height
+    assert kept.outcome.mean() == pytest.approx(whole.outcome.mean(), abs=0.1)
+    lost = Course(course.duration, course.cause, np.full(400, 2))
+    with pytest.raises(SampleError, match="no matured label"):
+        sequence._mature(RECIPE, replace(whole, course=lost))
+
+
 @needs_torch
 def test_rows_without_history_are_scored_as_unknown_and_marked(bundle: Bundle) -> None:
     features = book(300, seed=2).features
@@ -253,7 +267,8 @@ def test_rows_without_history_are_scored_as_unknown_and_marked(bundle: Bundle) -
 
 @needs_torch
 def test_reasons_name_what_raised_the_risk(bundle: Bundle) -> None:
-    late = pl.DataFrame({"state": [[0.0, 1.0, 2.0, 2.0, 2.0, 2.0]], "mob": [[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]})
+    state, mob = [0.0, 1.0, 2.0, 2.0, 2.0, 2.0], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    late = pl.DataFrame({"state": [state], "dpd": [[30 * s + 5 for s in state]], "mob": [mob]})
     said = family.predict(bundle, late, threads=1)
     assert said.reasons[0][0] == "late_history"
     assert set(bundle.card.reasons) == set(bundle.card.sayable) == {"late_history", "young_account"}
@@ -268,7 +283,7 @@ def test_a_model_of_another_schema_is_refused(bundle: Bundle) -> None:
     with pytest.raises(ValueError, match="train and approve a new model"):
         family.predict(replace(bundle, card=replace(bundle.card, feature_set_version=0)), rows)
     with pytest.raises(BundleError, match="of another model"):
-        family.predict(replace(bundle, card=replace(bundle.card, features=("mob", "state"))), rows)
+        family.predict(replace(bundle, card=replace(bundle.card, features=("mob", "dpd", "state"))), rows)
     with pytest.raises(ValueError, match="lacks mob"):
         family.predict(bundle, rows.drop("mob"))
 
