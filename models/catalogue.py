@@ -85,6 +85,13 @@ RECIPES: tuple[Recipe, ...] = (
         notes=("Learnt on the random hold-out only: what treated customers do is not self-cure.",),
     ),
     Recipe(
+        "uplift", "Uplift: pays because of being worked", "uplift", "account", "cured_10d", 10,
+        "episodes entering, worked and held out as drawn", "DPD 1 to 4, first day seen", event_is="good", dpd=(1, 9),
+        algorithms=("x_learner",),
+        notes=("Intention to treat: the arm as drawn counts, not whether a call got through.",
+               "Points are thousandths of uplift; best risks and hopeless cases both have little.",),
+    ),
+    Recipe(
         "contactability", "Right-party contact within a week", "contact", "account", "rpc_7d", 7,
         "open cases that were attempted", "weekly", event_is="good", dpd=(1, None), expected_ks=(0.15, 0.30),
         monotone=False,

@@ -26,6 +26,7 @@ ALGORITHMS: dict[str, str] = {
     "expert": "models.expert",
     "sequence": "models.sequence",
     "two_part": "models.two_part",
+    "x_learner": "models.uplift_card",
     "hazard": "models.survival.hazard",
     "hazard_woe": "models.survival.pooled",
     "aft": "models.survival.aft",

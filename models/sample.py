@@ -42,7 +42,8 @@ class Sample:
     ``outcome`` is 0 or 1; ``customer`` numbers the people, none of whom may stand on both sides of a fold;
     ``is_test`` marks rows touched once, at the end. ``amount`` (minor units) weighs the amount-weighted
     figures; ``value`` is the continuous target of amount models (a share of 0..1), ``course`` that of survival
-    models. ``groups`` holds columns for segment and fairness reports, never for the model.
+    models. ``groups`` holds columns for segment and fairness reports, never for the model. ``arm`` is the arm that the
+    customer was drawn into and ``propensity`` the probability of it (NaN = not written down): for uplift models.
     """
 
     features: pl.DataFrame
@@ -53,6 +54,8 @@ class Sample:
     value: Floats | None = None
     groups: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
     course: Course | None = None
+    arm: npt.NDArray[np.str_] | None = None
+    propensity: Floats | None = None
 
     def check(self, least: int) -> None:
         """Raise SampleError unless both parts hold enough rows with and without the event."""

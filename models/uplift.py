@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from models import booster as trees
-from models.evaluate import Floats
+from models.evaluate import Floats, Ints
 from models.off_policy import Log, PolicyValue, value_of
 from models.sample import Bools, SampleError
 
@@ -192,14 +192,19 @@ def auuc(ranking: Floats, trial: Trial) -> float:
 
 
 def qini_draws(
-    rankings: Mapping[str, Floats], trial: Trial, *, rng: np.random.Generator, draws: int = 500
-) -> dict[str, Floats]:
-    """Return Qini coefficients of bootstrap draws of the rows, the same rows for every ranking: they can be paired."""
+    rankings: Mapping[str, Floats], trial: Trial, *, rng: np.random.Generator, draws: int = 500,
+    people: Ints | None = None,
+) -> dict[str, Floats]:  # fmt: skip
+    """Return Qini coefficients of bootstrap draws, the same for every ranking: they can be paired.
+
+    ``people`` numbers who a row belongs to, if somebody has several: people are drawn then, not rows.
+    """
     ranked = {name: _Ranked(r, trial) for name, r in rankings.items()}
-    n = len(trial.outcome)
+    person = np.arange(len(trial.outcome)) if people is None else np.unique(people, return_inverse=True)[1].ravel()
+    n = int(person.max()) + 1
     told: dict[str, list[float]] = {name: [] for name in ranked}
     for _ in range(draws):
-        times = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
+        times = np.bincount(rng.integers(0, n, n), minlength=n)[person].astype(np.float64)
         for name, one in ranked.items():
             told[name].append(one.curve(times, qini=True).area_over_random())
     return {name: np.array(values) for name, values in told.items()}

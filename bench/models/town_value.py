@@ -1,6 +1,6 @@
 """What scores are worth where the truth is known: the town (docs/models/truth.md).
 
-    python bench/models/town_value.py [--size 600] [--days 45] [--seeds 11 12 13 14 15 16]
+    python bench/models/town_value.py [--size 400] [--days 35] [--seeds 11 12 13 14 15]
 
 Three questions. 1. Money per agent-hour when the floor's minutes go to the top of a list, by order of the list: the
 same towns, the same minutes, the same reminders for everybody; only the order differs. 2. How well uplift and risk
@@ -332,9 +332,9 @@ def main(seeds: Sequence[int], size: int, days: int, threads: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=600)
-    parser.add_argument("--days", type=int, default=45)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13, 14, 15, 16])
+    parser.add_argument("--size", type=int, default=400)
+    parser.add_argument("--days", type=int, default=35)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13, 14, 15])
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     main(chosen.seeds, chosen.size, chosen.days, chosen.threads)

@@ -74,6 +74,8 @@ def _sample(recipe: Recipe, rows: pl.DataFrame) -> Sample:
         amount=rows["arrears_amount"].fill_null(0).to_numpy().astype(np.float64),
         value=rows["value"].cast(pl.Float64).to_numpy() if rows["value"].null_count() == 0 else None,
         groups={g: rows[g].fill_null("unknown").to_numpy().astype(np.str_) for g in GROUPS},
+        arm=rows["arm"].fill_null("").to_numpy().astype(np.str_) if "arm" in rows.columns else None,
+        propensity=rows["propensity"].fill_null(float("nan")).to_numpy() if "propensity" in rows.columns else None,
     )
 
 
