@@ -16,6 +16,7 @@ from collections_app.services import (
     intake,
     labelling,
     ledger,
+    moment_scoring,
     monitoring,
     panel_scoring,
     plan_review,
@@ -74,6 +75,13 @@ def _plans(uow: UnitOfWork, day: Day) -> dict[str, Any]:
     return {**judged, **ended}
 
 
+def _scoring(uow: UnitOfWork, day: Day) -> dict[str, Any]:
+    book = scoring.score_open(uow, business_date=day.business_date, models=day.models)
+    moments = moment_scoring.score_moments(uow, business_date=day.business_date, models=day.models)
+    failed = {**book.pop("failed", {}), **moments.pop("failed", {})}
+    return {**book, **moments, **({"failed": failed} if failed else {})}
+
+
 DAILY: tuple[Step, ...] = (
     Step("intake", _intake),
     Step("ledger", _ledger),
@@ -81,10 +89,7 @@ DAILY: tuple[Step, ...] = (
     Step("casework", lambda uow, day: casework.refresh(uow, business_date=day.business_date)),
     Step("promises", lambda uow, day: promise_verdicts.settle(uow, business_date=day.business_date)),
     Step("signals", lambda uow, day: signals.refresh(uow, business_date=day.business_date)),
-    Step(
-        "scoring",
-        lambda uow, day: scoring.score_open(uow, business_date=day.business_date, models=day.models),
-    ),
+    Step("scoring", _scoring),
     Step(
         "behaviour",
         lambda uow, day: behaviour_scoring.score_good(uow, business_date=day.business_date, models=day.models),
