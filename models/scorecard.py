@@ -35,7 +35,15 @@ _HELD_OUT = 5
 
 
 def train(recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed: int = 0, threads: int = 2) -> Bundle:
-    """Train, calibrate and evaluate a scorecard; ``threads`` is accepted for the common door and not needed."""
+    """Train, calibrate and evaluate a scorecard."""
+    from threadpoolctl import threadpool_limits
+
+    # Small matrices: more threads than asked for would only wait for each other on a busy machine.
+    with threadpool_limits(threads):
+        return _train(recipe, sample, provenance=provenance, seed=seed)
+
+
+def _train(recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed: int) -> Bundle:
     learn, test = ~sample.is_test, sample.is_test
     rows, bad = sample.features.filter(learn), lender_view(recipe, sample.outcome)[learn]
     card, margin, held = _calibrated(recipe, recipe.features, rows, bad, sample.customer[learn], seed=seed)

@@ -17,7 +17,7 @@ from models.registry import Bundle
 from models.sample import Sample, SampleError
 from models.scaling import Scaling
 from models.scorecard import FALLBACK_PART, PART, to_points
-from models.woe import Fit, fit_woe, log_odds
+from models.woe import Fit, _regress, fit_woe, log_odds
 from tests.lending_books import lending_book
 
 CARD = recipe_of("c-card")
@@ -77,6 +77,20 @@ def test_the_regression_alone_gives_the_same_log_odds_as_the_points() -> None:
     scaling = Scaling()
     points = to_points(fit, scaling).total(whole.features) / 1000
     assert points == pytest.approx(scaling.offset - scaling.factor * log_odds(fit, whole.features), abs=0.01)
+
+
+def test_the_regression_is_that_of_another_library() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(3, 2_000))
+    bad = (rng.uniform(size=2_000) < 1 / (1 + np.exp(-(0.5 - columns[0] - 0.3 * columns[1])))).astype(np.int64)
+    alpha, beta, z = _regress(columns, bad, None)
+    theirs = LogisticRegression(C=1.0, tol=1e-8).fit(columns.T, bad)
+    assert beta == pytest.approx(theirs.coef_[0], abs=1e-4)
+    assert alpha == pytest.approx(theirs.intercept_[0], abs=1e-4)
+    assert abs(z[0]) > 10
+    assert abs(z[2]) < 3
 
 
 def test_a_later_or_more_indebted_customer_is_never_scored_safer(bundle: Bundle) -> None:
