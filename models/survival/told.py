@@ -151,7 +151,7 @@ def model_card(
         recipe=fitted.recipe,
         sample=_counts(sample, course),
         cross_validation=fitted.cross_validation,
-        test=measured.as_json() | {"by_horizon": horizons},
+        test=measured.as_json() | _at_the_end(horizons[str(months)]) | {"by_horizon": horizons},
         segments=figures.segments(sample.features.filter(test).filter(mature), outcome, p, _groups(sample, mature)),
         importance=fitted.importance,
         missing_share=dict(zip(recipe.features, np.isnan(x).mean(axis=0).round(4).tolist(), strict=True)),
@@ -162,7 +162,10 @@ def model_card(
         development=StabilityBins.of(development),
         figures=_figures(outcome, p, cuts) | {
             "explore": explored(recipe, sample, seed=seed),
-            "curves": {"incidence": _tenths(spells, fitted.test), "calibration": _by_month(spells, fitted.test)},
+            "curves": {
+                "incidence": _tenths(spells, fitted.test), "by_month": _by_month(spells, fitted.test),
+                "ranking": _ranking(horizons),
+            },
         },
         drift=frozen(sample.features, recipe.features, seed=seed),
         alarms=_alarms(measured, horizons),
@@ -195,6 +198,14 @@ def by_horizon(spells: Spells, curves: Curves, month: int, people: Ints, rng: np
         interval = {"low": round(float(low), 6), "high": round(float(high), 6)}
         report |= {name: value, f"{name}_interval": None if value is None else interval}
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in report.items()}
+
+
+def _at_the_end(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of all test rows at the horizon under names of their own."""
+    names = {"uno_c": "uno_c", "auc": "auc_by_horizon", "brier": "brier_by_horizon"}
+    values = {new: told[old] for old, new in names.items() if told[old] is not None}
+    spans = {f"{new}_interval": told[f"{old}_interval"] for old, new in names.items() if told[old] is not None}
+    return values | spans
 
 
 def _or_none(measure: Callable[[Spells], float], spells: Spells) -> float | None:
@@ -262,8 +273,11 @@ def _tenths(spells: Spells, curves: Curves) -> dict[str, Any]:
             {"name": f"tenth {k + 1}, predicted", "points": _points(months, curves.event[parts[k]].mean(axis=0))}
         )
         series.append({"name": f"tenth {k + 1}, observed", "points": _points(months, seen)})
-    return {"title": "Incidence by tenth of risk", "x_label": "months ahead", "y_label": "share with the event",
-            "series": series}  # fmt: skip
+    return {
+        "title": "Incidence by tenth of risk", "x_label": "months ahead", "y_label": "share with the event",
+        "definition": "Of the safest, the fifth and the riskiest tenth of test rows: told, and what happened to them.",
+        "series": series,
+    }  # fmt: skip
 
 
 def _by_month(spells: Spells, curves: Curves) -> dict[str, Any]:
@@ -271,10 +285,22 @@ def _by_month(spells: Spells, curves: Curves) -> dict[str, Any]:
     naive = aalen_johansen(spells.as_censored()).curve.at(months)
     return {
         "title": "Calibration by horizon", "x_label": "months ahead", "y_label": "share with the event",
+        "definition": "Told and happened; the third line is what is read off when who paid off is taken for lost.",
         "series": [
             {"name": "predicted", "points": _points(months, curves.event.mean(axis=0))},
             {"name": "observed", "points": _points(months, aalen_johansen(spells).curve.at(months))},
             {"name": "observed, paid off taken for lost", "points": _points(months, naive)},
+        ],
+    }  # fmt: skip
+
+
+def _ranking(horizons: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "title": "Ranking by horizon", "x_label": "months ahead", "y_label": "share of pairs in the right order",
+        "definition": "Uno's C and the time-dependent AUC on all test rows, weighed for those lost to view.",
+        "series": [
+            {"name": label, "points": [[int(m), t[key]] for m, t in horizons.items() if t[key] is not None]}
+            for key, label in (("uno_c", "Uno's C"), ("auc", "AUC"))
         ],
     }  # fmt: skip
 

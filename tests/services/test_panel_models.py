@@ -138,7 +138,7 @@ def test_the_one_command_builds_a_survival_model_from_the_ledger(units: UnitsOfW
     assert built.stage == "dev"
     assert built.card["algorithm"] == "hazard_woe"
     assert set(built.card["test"]["by_horizon"]) == {"1", "3", "6", "12"}
-    assert built.card["figures"]["curves"]["calibration"]["series"]
+    assert built.card["figures"]["curves"]["by_month"]["series"]
     looked = training.sample_for(units, actor=SYSTEM, name="b-survival")["explore"]
     assert looked["events"] > 0
     assert [f["iv"] for f in looked["features"]] == sorted((f["iv"] for f in looked["features"]), reverse=True)
