@@ -1,10 +1,9 @@
-"""Measure the C-card: quality on the fixed split of the real book, and speed on a book of any size.
+"""Measure the speed of the C-card on a book of any size; how good it is, bench/models/c_card.py tells.
 
-    python bench/models_c_card.py quality ../shared/data/uci_taiwan_default
-    python bench/models_c_card.py speed ../shared/data/uci_taiwan_default --copies 1 10
+    python bench/models_c_card.py ../shared/data/uci_taiwan_default --copies 1 10
 
-``speed`` imports the overdue accounts of the real book, ``copies`` times over, opens their cases and
-times one scoring run and the export of the feedback file.
+Imports the overdue accounts of the real book, ``copies`` times over, opens their cases and times one scoring
+run and the export of the feedback file.
 """
 
 import argparse
@@ -29,7 +28,6 @@ from models.registry import ModelStore
 
 DAY = date(2005, 9, 30)
 BOOK, SPLIT = "UCI_Credit_Card.csv", "split_seed0_overdue.csv"
-BASELINE = {"auc": 0.7355, "ks": 0.3699, "brier": 0.2100}
 
 
 @contextmanager
@@ -49,22 +47,6 @@ def train(units: UnitsOfWork, models: ModelStore, data: Path) -> training.Traine
     with training.scratch_book(units, path=data / BOOK, mapping=mapping, business_date=DAY) as book:
         return training.build(units, actor=SYSTEM, models=models, name="c-card", source=mapping.source, data=book,
                               split=data / SPLIT)  # fmt: skip
-
-
-def quality(data: Path) -> None:
-    """Print the card's figures beside the published baseline of the same split."""
-    with house() as (units, models, _):
-        started = time.perf_counter()
-        card = train(units, models, data).card
-        seconds = time.perf_counter() - started
-    test = card["test"]
-    print(f"overdue accounts: {card['sample']['train_rows']} to learn, {test['rows']} to test; {seconds:.1f} s")
-    for name, base in BASELINE.items():
-        interval = test.get(f"{name}_interval")
-        span = f"[{interval['low']:.3f}, {interval['high']:.3f}]" if interval else ""
-        print(f"{name:6} {test[name]:.4f} {span:16} baseline {base:.4f}")
-    print(f"calibration slope {test['calibration_slope']:.3f}, ECE {test['ece']:.4f}")
-    print(f"recipe {card['recipe']}")
 
 
 def speed(data: Path, copies: int) -> None:
@@ -99,12 +81,8 @@ def speed(data: Path, copies: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("quality", "speed"))
     parser.add_argument("data", type=Path, help="folder of the UCI book and its fixed split")
     parser.add_argument("--copies", type=int, nargs="+", default=[1])
     chosen = parser.parse_args()
-    if chosen.what == "quality":
-        quality(chosen.data)
-    else:
-        for number in chosen.copies:
-            speed(chosen.data, number)
+    for number in chosen.copies:
+        speed(chosen.data, number)
