@@ -288,3 +288,21 @@ def test_recovery_tells_a_share_and_an_amount_of_every_account(units: UnitsOfWor
         assert row.details is not None
         assert 0 < row.details["share"] < 1
         assert row.details["expected_amount"] == round(row.details["share"] * 10_000)
+
+
+def test_an_answer_in_a_word_that_nobody_knows_is_an_error_and_never_zero_applications(
+    units: UnitsOfWork, models: ModelStore, bundle: Bundle
+) -> None:
+    register(units, models, bundle)
+    case_id = open_case(units, 5)
+    with units.begin() as uow:
+        customer_id = uow.session.get_one(t.Case, case_id).customer_id
+        uow.session.add(
+            t.ExternalSignal(customer_id=customer_id, provider="test", snapshot_on=TODAY, received_on=TODAY,
+                             hit_status="perhaps", fields={"ml_id_all_apps_12m": 0})
+        )  # fmt: skip
+    assert score(units, models)["fallback"] == 1
+    with units.database.reading() as session:
+        run = session.scalars(sa.select(t.ScoreRun)).one()
+    assert run.figures["external"] == {"error": 1}
+    assert run.figures["features"]["ml_apps_12m"][-1] == 1  # missing, not 0
