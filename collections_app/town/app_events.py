@@ -22,19 +22,21 @@ from collections_app.town.streams import stream
 KEPT_DAYS = 30
 """The lender sends this many days of history of an account that is new to the platform."""
 _HOUR = 3600
-_KINDS = tuple(CustomerEventKind)
-_CODE = {kind: n for n, kind in enumerate(_KINDS)}
+KINDS = tuple(CustomerEventKind)
+_CODE = {kind: n for n, kind in enumerate(KINDS)}
 
 Drawn = tuple[CustomerEventKind, Ints]
 
 
 @dataclass(frozen=True)
 class Day:
-    """One row per event: the account, the kind's number, the second of the UTC day, the amount (-1 = none)."""
+    """One row per event: the account, the kind's number in KINDS, the second of the UTC day, the hour by the person's
+    clock, the amount (-1 = none)."""
 
     account: Ints
     kind: Ints
     second: Ints
+    hour: Ints
     amount: Ints
 
 
@@ -62,7 +64,7 @@ class AppEvents:
             return
         rng = stream(self.town.seed, "app", ordinal)
         strain, near = self._strain(ordinal), self._nearness(day)
-        night = 0.07 + 0.22 * strain
+        night = 0.05 + 0.5 * strain
         drawn = [*self._logins(rng, strain, near), *self._cards(rng, strain, near)]
         self.days[ordinal] = self._dated(rng, drawn, self._spends(rng, strain), night, day)
         self.days.pop(ordinal - KEPT_DAYS, None)
@@ -86,7 +88,7 @@ class AppEvents:
             {
                 "event_id": [f"E{ordinal}-{n:05d}" for n in chosen.tolist()],
                 "account_id": [self.town.accounts.ref[k] for k in day.account[chosen].tolist()],
-                "kind": [_KINDS[k].value for k in day.kind[chosen].tolist()],
+                "kind": [KINDS[k].value for k in day.kind[chosen].tolist()],
                 "occurred_at": at.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "amount": pl.Series(amount).replace(-1, None),
             }
@@ -112,9 +114,9 @@ class AppEvents:
         will, forget = c.willingness[owner], c.forgetfulness[owner]
         overdue = self.ledger.is_overdue()
         shy = np.where(overdue, 1.0 / (1.0 + np.exp(-0.5 - will)), 1.0)  # the unwilling stay away from what they owe
-        rate = np.exp(-2.1 - 1.6 * forget) * (1.0 + 1.5 * near * (1.0 - forget) + 0.6 * strain) * shy
+        rate = np.exp(-1.5 - 1.6 * forget) * (1.0 + 1.5 * near * (1.0 - forget) + 1.5 * strain) * shy
         logins = rng.poisson(rate * self._active())
-        looks = np.clip(0.06 + (0.25 + 0.6 * strain) * near + 0.25 * overdue, 0.0, 0.9)
+        looks = np.clip(0.05 + 0.2 * near + 0.8 * strain + 0.25 * overdue, 0.0, 0.9)
         views = rng.binomial(logins, looks)
         # Who paid in the app was there.
         booked = self.ledger.booked[self.ledger.day]
@@ -125,7 +127,7 @@ class AppEvents:
 
     def _cards(self, rng: np.random.Generator, strain: Floats, near: Floats) -> list[Drawn]:
         will = self.town.customers.willingness[self.town.accounts.owner]
-        off = 0.0004 + 0.03 * near * strain**2 / (1.0 + np.exp(will))
+        off = 0.0004 + 0.15 * near * strain**2 / (1.0 + np.exp(will))
         luck, active = rng.random(off.size), self._active()
         unbound = active & self.is_bound & (luck < off)
         bound = active & ~self.is_bound & (luck < 0.02 * (1.0 - strain))
@@ -135,7 +137,7 @@ class AppEvents:
 
     def _spends(self, rng: np.random.Generator, strain: Floats) -> Ints:
         cards = self._active() & ~self.ledger.is_loan & ~self.ledger.is_overdue()
-        return np.asarray(rng.poisson(0.25 * np.exp(-1.3 * strain) * cards), dtype=np.int64)
+        return np.asarray(rng.poisson(0.4 * np.exp(-3.0 * strain) * cards), dtype=np.int64)
 
     def _dated(self, rng: np.random.Generator, drawn: list[Drawn], spends: Ints, night: Floats, day: date) -> Day:
         """Give each event an hour of its person's clock, and a spend its amount; in order of time."""
@@ -154,4 +156,4 @@ class AppEvents:
         money = np.maximum(usual * rng.lognormal(-0.2, 0.7, account.size), 100).astype(np.int64)
         amount = np.where(kind == _CODE[CustomerEventKind.SPEND], money, -1)
         order: np.ndarray[Any, np.dtype[np.int64]] = np.argsort(second, kind="stable")
-        return Day(account[order], kind[order], second[order], amount[order])
+        return Day(account[order], kind[order], second[order], local[order] // _HOUR, amount[order])

@@ -65,7 +65,7 @@ class Ledger:
         self.day = date.fromordinal(self.town.start.toordinal() - HISTORY_DAYS)
         self._first_month = month_index(self.day) - 14
         months = 16 + (HISTORY_DAYS + (self.town.distress.shape[0] - HISTORY_DAYS)) // 28
-        self._month_start = _month_starts(self._first_month, months)
+        self.month_start = _month_starts(self._first_month, months)
         used = 0.35 + 0.5 * (np.arange(count) * 0.6180339887 % 1.0)
         self.arrears = np.zeros(count, dtype=np.int64)
         # Loans are made of whole instalments; a card's balance is what it is.
@@ -134,7 +134,7 @@ class Ledger:
     def oldest_unpaid_due(self) -> Ints:
         """Return the ordinal of the oldest unpaid due date, 0 where nothing is unpaid."""
         months = self.last_due_month - self.unpaid_instalments() + 1 - self._first_month
-        due = self._month_start[np.maximum(months, 0)] + self.town.accounts.due_dom - 1
+        due = self.month_start[np.maximum(months, 0)] + self.town.accounts.due_dom - 1
         return np.where(self.arrears > 0, due, 0)
 
     def days_past_due(self, ordinal: int) -> Ints:
@@ -148,7 +148,7 @@ class Ledger:
         dom = int(self.town.accounts.due_dom[account])
         return [
             (
-                date.fromordinal(int(self._month_start[r]) + dom - 1),
+                date.fromordinal(int(self.month_start[r]) + dom - 1),
                 int(self.cycles_past_due[r, account]),
                 int(self.cycle_paid[r, account]),
             )

@@ -1,6 +1,6 @@
 """B-cards: labels of good accounts, and scores that belong to no case."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,9 @@ from collections_app.db import tables as t
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.errors import NotAllowed, NotConfigured
 from collections_app.domain.permissions import Actor, Role
-from collections_app.services import behaviour_scoring, labelling
+from collections_app.services import behaviour_scoring, labelling, training
 from models.registry import Bundle, ModelStore
-from tests.factories import TODAY, make_account, make_standing
+from tests.factories import TODAY, make_account, make_standing, make_user
 from tests.model_books import made_bundle, register, renamed
 
 WEEK = date(2026, 1, 25)  # a Sunday; its 30 days and 3 for posting are over on 27 February
@@ -165,3 +165,47 @@ def test_only_a_job_scores(units: UnitsOfWork, tmp_path: Path) -> None:
     agent = Actor(id=1, name="a", role=Role.AGENT)
     with pytest.raises(NotAllowed), units.begin(agent) as uow:
         behaviour_scoring.score_good(uow, business_date=TODAY, models=ModelStore(tmp_path))
+
+
+def make_app_book(units: UnitsOfWork, *, accounts: int) -> None:
+    """Make good accounts of which those look at their bill in vain who will mostly be late, and their labels."""
+    with units.begin() as uow:
+        batches = [t.FeedBatch(
+            source="test", entity="events", mapping="own", mapping_version=3, business_date=on, file_name="f",
+            sha256=f"{on}", rows=1, accepted=1, quarantined=0, unchanged=0, imported_at=uow.now,
+        ) for on in (WEEK - timedelta(days=60), WEEK)]  # fmt: skip
+        uow.session.add_all(batches)
+        uow.session.flush()
+        for n in range(accounts):
+            account = make_account(uow.session, opened_on=WEEK - timedelta(days=500), dpd=0)
+            make_standing(uow.session, account_id=account.id, from_on=WEEK - timedelta(days=300), dpd=0)
+            looks = n % 3 == 0
+            is_bad = n % 5 != 0 if looks else n % 7 == 0
+            for k in range(1 + n % 4):
+                on = WEEK - timedelta(days=2 + 2 * k)
+                uow.session.add(t.CustomerEvent(
+                    source="test", event_ref=f"E{n}-{k}", account_id=account.id, occurred_on=on, local_hour=9,
+                    kind="repay_page" if looks else "login", known_on=WEEK, batch_id=batches[1].id,
+                    occurred_at=datetime.combine(on, time(9), tzinfo=UTC),
+                ))  # fmt: skip
+            uow.session.add(t.TrainingLabel(
+                label="bad7_30d", account_id=account.id, observed_on=WEEK, horizon_days=30, outcome=int(is_bad),
+                matured_on=WEEK + timedelta(days=30), origin="computed",
+            ))  # fmt: skip
+
+
+def test_the_weekly_card_is_built_by_the_one_command_and_learns_from_the_app(
+    units: UnitsOfWork, tmp_path: Path
+) -> None:
+    make_app_book(units, accounts=150)
+    with units.begin() as uow:
+        made = make_user(uow.session, role=Role.STRATEGIST)
+        strategist = Actor(id=made.id, name=made.username, role=Role.STRATEGIST)
+    built = training.build(
+        units, actor=strategist, models=ModelStore(tmp_path), name="b-high-frequency", algorithm="scorecard",
+        threads=1, min_events=15,
+    )  # fmt: skip
+    card = built.card
+    assert (card["event_name"], card["sample"]["rows"]) == ("bad7_30d", 150)
+    assert any(name.startswith("app_") for name in card["importance"] if card["importance"][name] > 0)
+    assert card["test"]["auc"] > 0.7
