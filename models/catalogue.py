@@ -126,6 +126,12 @@ RECIPES: tuple[Recipe, ...] = (
         features=(*FEATURE_NAMES, *EVENT_NAMES, *FEEDBACK_NAMES),
     ),
     Recipe(
+        "deal-closing", "Answers an offer within 30 days", "response", "account", "responded_30d", 30,
+        "accounts not overdue that were offered something", "the day of the offer, told by the lender",
+        event_is="good", dpd=(0, 0), features=(*FEATURE_NAMES, *EVENT_NAMES, *FEEDBACK_NAMES), monotone=False,
+        notes=("Response is half of it: lists are made by value, with the B-card's PD (models.deal_closing).",),
+    ),
+    Recipe(
         "b-sequence", "B-card, monthly history read by an LSTM or GRU", "behaviour_sequence", "panel", "first_30", 180,
         "accounts never 30 days past due while we watched, not paid off", "every third month end", dpd=(0, 29),
         features=("state", "dpd", "mob"), algorithms=("sequence",), monotone=False, expected_ks=(0.20, 0.40),

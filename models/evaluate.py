@@ -72,10 +72,13 @@ def evaluate(
     """
     if not 0 < int(outcome.sum()) < len(outcome):
         raise ValueError("metrics need rows with and without the event")
+    if amount is not None and not (amount[outcome == 1].sum() > 0 and amount[outcome == 0].sum() > 0):
+        amount = None  # nothing is owed on either side: accounts that are not overdue have no amount to weigh by
     made = draws or (_DRAWS if len(p) <= _MANY_ROWS else _DRAWS_OF_MANY)
     aucs, kss = bootstrap(outcome, p, rng=rng, draws=made, people=people)
     slope, intercept = logistic_line(outcome, logit(p))
     area = auc(outcome, p)
+    weight = _weighing(outcome, amount)
     return Metrics(
         rows=len(p),
         events=int(outcome.sum()),
@@ -92,9 +95,17 @@ def evaluate(
         capture_20=capture(outcome, p, 0.20),
         rank_breaks=rank_breaks(outcome, p),
         draws=made,
-        amount_ks=None if amount is None else ks(outcome, p, amount),
-        amount_capture_20=None if amount is None else capture(outcome, p, 0.20, amount),
+        amount_ks=None if weight is None else ks(outcome, p, weight),
+        amount_capture_20=None if weight is None else capture(outcome, p, 0.20, weight),
     )
+
+
+def _weighing(outcome: Ints, amount: Floats | None) -> Floats | None:
+    """Return amounts that can weigh both outcomes, or None: a book whose bads owe nothing has no such figure."""
+    if amount is None:
+        return None
+    weight = np.clip(np.nan_to_num(amount), 0, None)
+    return weight if min((weight * outcome).sum(), (weight * (1 - outcome)).sum()) > 0 else None
 
 
 def bootstrap(

@@ -48,6 +48,26 @@ def test_a_wrong_scale_shows_in_the_calibration_slope_but_not_in_the_ranking() -
     assert honest.auc_interval.low < honest.auc < honest.auc_interval.high
 
 
+def test_amounts_that_cannot_weigh_give_no_amount_weighted_figure() -> None:
+    bad, p = np.tile([0, 1], 50), np.linspace(0.1, 0.9, 100)
+    nothing = evaluate(bad, p, rng=np.random.default_rng(0), draws=5, amount=np.where(bad == 1, 0.0, 5.0))
+    assert nothing.amount_ks is None
+    same = evaluate(bad, p, rng=np.random.default_rng(0), draws=5, amount=np.full(100, 7.0))
+    assert same.amount_ks == pytest.approx(same.ks)
+    assert same.amount_capture_20 == pytest.approx(same.capture_20)
+
+
+def test_people_with_many_rows_widen_the_interval() -> None:
+    rng = np.random.default_rng(1)
+    p = rng.uniform(0.1, 0.9, 200)
+    bad = (rng.uniform(size=200) < p).astype(np.int64)
+    people = np.repeat(np.arange(200), 20)
+    rows = evaluate(np.repeat(bad, 20), np.repeat(p, 20), rng=rng, draws=200)
+    drawn = evaluate(np.repeat(bad, 20), np.repeat(p, 20), rng=rng, draws=200, people=people)
+    width = [m.auc_interval.high - m.auc_interval.low for m in (rows, drawn)]
+    assert width[1] > 3 * width[0]
+
+
 def test_capture_counts_the_bads_among_the_worst_rows() -> None:
     assert capture(np.array([1, 1, 0, 0, 0, 1, 0, 0, 0, 0]), np.linspace(1, 0, 10), 0.2) == pytest.approx(2 / 3)
 
@@ -75,3 +95,11 @@ def test_stability_bins_are_frozen_and_a_shifted_book_stands_out() -> None:
 def test_stability_bins_of_a_constant_score_still_work() -> None:
     bins = StabilityBins.of(np.full(100, 480.0))
     assert bins.psi(np.full(20, 480.0)) == pytest.approx(0)
+
+
+def test_accounts_that_owe_nothing_have_no_figures_by_amount() -> None:
+    outcome, p = np.array([1, 0, 1, 0]), np.array([0.9, 0.2, 0.6, 0.4])
+    told = evaluate(outcome, p, rng=np.random.default_rng(0), draws=20, amount=np.zeros(4))
+    assert (told.amount_ks, told.amount_capture_20) == (None, None)
+    weighed = evaluate(outcome, p, rng=np.random.default_rng(0), draws=20, amount=np.ones(4))
+    assert weighed.amount_ks == pytest.approx(1.0)
