@@ -3,7 +3,7 @@
 Everything is measured on test rows and is plain data, rounded, so that a card can keep it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,23 @@ from models.evaluate import Floats, Ints, auc, cumulative, ks
 from models.scaling import BANDS, BandCuts
 
 PROTECTED: frozenset[str] = frozenset(
-    {"gender", "sex", "age_band", "marital", "marriage", "education", "nationality", "ethnicity", "disability"}
+    {
+        "gender",
+        "sex",
+        "age_band",
+        "marital",
+        "marriage",
+        "education",
+        "nationality",
+        "ethnicity",
+        "disability",
+        "language",
+    }
 )
-"""Group columns for which the fairness ratio is computed (domain brief §3.3); they are never features."""
+"""Group columns for which the fairness ratio is computed (domain brief §3.3); they are never features.
+
+Language stands for origin: where the country is held too, languages are compared within a country.
+"""
 
 FAIR_RATIO = 0.8
 _Z = 1.959963984540054
@@ -26,6 +40,8 @@ _GROUP_VALUES = 12
 _ROC_POINTS = 60
 _HISTOGRAM_BINS = 24
 _FAVOURED = ("S1", "S2")
+_DPD_RANGES = (("dpd_0", -1e9, 0), ("dpd_1_30", 1, 30), ("dpd_31_60", 31, 60), ("dpd_61_90", 61, 90),
+               ("dpd_91_up", 91, 1e9))  # fmt: skip
 
 
 def wilson(events: Floats | Ints, rows: Floats | Ints) -> tuple[Floats, Floats]:
@@ -98,18 +114,18 @@ def fairness(
     """Return by protected group the share in the two safest bands, and its ratio to the most favoured group.
 
     A ratio under 0.8 is a reason to look (domain brief §3.3). Groups under 50 rows are left out: their ratio is
-    chance. ``expected`` and ``observed`` tell whether the group also pays differently.
+    chance; so is an attribute with one group. ``expected`` and ``observed`` tell whether the group also pays
+    differently.
     """
-    favoured = np.isin(band, _FAVOURED)
     report: list[dict[str, Any]] = []
-    for attribute in sorted(PROTECTED & groups.keys()):
-        values = groups[attribute]
-        names, counts = np.unique(values, return_counts=True)
-        shares = {str(g): float(favoured[values == g].mean()) for g, n in zip(names, counts, strict=True)
+    for attribute, part in _compared(groups, len(outcome)):
+        values, favoured = groups[attribute.partition(" in ")[0]], np.isin(band, _FAVOURED)
+        names, counts = np.unique(values[part], return_counts=True)
+        shares = {str(g): float(favoured[part & (values == g)].mean()) for g, n in zip(names, counts, strict=True)
                   if n >= _GROUP_ROWS}  # fmt: skip
         best = max(shares.values(), default=0.0)
-        for group, selected in shares.items():
-            rows = values == group
+        for group, selected in shares.items() if len(shares) > 1 else ():
+            rows = part & (values == group)
             report.append(
                 {
                     "attribute": attribute, "group": group, "rows": int(rows.sum()), "selected": _r(selected),
@@ -118,6 +134,18 @@ def fairness(
                 }
             )  # fmt: skip
     return report
+
+
+def _compared(
+    groups: Mapping[str, npt.NDArray[np.str_]], rows: int
+) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:  # fmt: skip
+    """Yield each protected attribute with the rows to compare it on."""
+    for attribute in sorted(PROTECTED & groups.keys()):
+        if attribute == "language" and "country" in groups:
+            for country in np.unique(groups["country"]):
+                yield f"{attribute} in {country}", groups["country"] == country
+        else:
+            yield attribute, np.ones(rows, dtype=np.bool_)
 
 
 def segments(
@@ -145,6 +173,12 @@ def _parts(
     if "past_due_0" in features.columns:
         one = (features["past_due_0"].fill_null(0) <= 1).to_numpy()
         parts |= {"one_month_past_due": one, "two_or_more_months_past_due": ~one}
+    if "dpd" in features.columns:
+        dpd = features["dpd"].cast(pl.Float64).fill_null(0).to_numpy()
+        for name, low, high in _DPD_RANGES:
+            rows = (dpd >= low) & (dpd <= high)
+            if rows.any() and not rows.all():
+                parts[name] = rows
     if "ml_status" in features.columns:
         hit = (features["ml_status"].fill_null(-2) == 1).to_numpy()
         parts |= {"external_hit": hit, "no_external_hit": ~hit}

@@ -94,6 +94,17 @@ def test_fairness_compares_with_the_most_favoured_group_and_leaves_tiny_groups_o
     assert {(r["attribute"], r["group"]): r["ratio"] for r in rows} == {("gender", "a"): 1.0, ("gender", "b"): 0.5}
 
 
+def test_languages_are_compared_within_a_country() -> None:
+    country = np.array(["DE"] * 200 + ["FR"] * 100)
+    language = np.array(["de"] * 100 + ["tr"] * 100 + ["fr"] * 100)
+    band = np.array((["S1"] * 50 + ["S5"] * 50) * 2 + ["S5"] * 100)
+    band[100:110] = "S5"
+    rows = fairness(np.zeros(300, dtype=np.int64), np.full(300, 0.2), band, {"country": country, "language": language})
+    assert {(r["attribute"], r["group"]): r["ratio"] for r in rows} == {
+        ("language in DE", "de"): 1.0, ("language in DE", "tr"): 0.8,
+    }  # fmt: skip
+
+
 def test_segments_tell_hit_from_no_hit_and_each_group() -> None:
     whole = made(3_000)
     report = segments(whole.features, whole.outcome, np.linspace(0.1, 0.9, 3_000), whole.groups)
