@@ -42,11 +42,6 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2, exact_r
     return scorecard.predict(bundle, features, threads=threads, exact_reasons=exact_reasons)
 
 
-def outcomes_suffice(data: Mapping[str, Any], *, events: int, others: int) -> bool:
-    """Say whether a book has outcomes enough for a card of its own: the moment to train and to switch."""
-    return min(events, others) >= int(data["custom_from_events"])
-
-
 def load(name: str = "c_card") -> Bundle:
     """Return the expert card of this file as a bundle; the same file gives the same digest."""
     data = read(name)
@@ -66,8 +61,7 @@ def load(name: str = "c_card") -> Bundle:
             horizon_days=data["horizon_days"],
             feature_set_version=FEATURE_SET_VERSION,
             features=names,
-            recipe={"points": judged, "calibrated": False, "average": data["average"],
-                    "custom_from_events": data["custom_from_events"]},
+            recipe={"points": judged, "calibrated": False, "average": data["average"]},
             sample={"rows": 0, "events": 0},
             cross_validation={},
             test={},
@@ -83,8 +77,7 @@ def load(name: str = "c_card") -> Bundle:
             alarms=("Expert judgement, never measured on outcomes: watch what becomes of each band.",),
             warnings=(
                 f"Not calibrated: points and odds are {judged}. Read the order of the scores, not the probability.",
-                f"Train a card of the book's own once {data['custom_from_events']:,} accounts with the event and as "
-                "many without have matured.",
+                "A card learnt from the book's own outcomes takes its place as soon as enough have matured.",
             ),
             provenance={"source": f"models/generic/{name}.yaml", "judged_on": str(data["judged_on"])},
         ),
