@@ -166,6 +166,7 @@ class App:
             gateway=self.sms_gateway,
             blobs=self.blobs,
             checklist=self.checklist,
+            models=self.models,
             recogniser=lambda: self.recogniser,
             worker=f"{socket.gethostname()}:{os.getpid()}",
             robot=lambda attempt_id: robocalls.run_call(

@@ -1,4 +1,4 @@
-"""What runs all day: send what is due, ask the carrier what became of the uncertain, listen, check."""
+"""What runs beside the business day: send what is due, ask what became of the uncertain, listen, build candidates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from collections_app.db.unit_of_work import UnitsOfWork
+from collections_app.domain.permissions import SYSTEM
 from collections_app.gateways.blobs import BlobStore
 from collections_app.gateways.sms import SmsGateway
 from collections_app.services import dispatch as dispatching
-from collections_app.services import quality, transcription
+from collections_app.services import model_readiness, quality, transcription
+from models.registry import ModelStore
 from strategies.packs import PackLibrary
 from voice.qa.checklist import Checklist
 from voice.recognition.base import Recogniser
@@ -29,6 +31,7 @@ class Shop:
     blobs: BlobStore
     recogniser: Callable[[], Recogniser]
     checklist: Checklist
+    models: ModelStore
     worker: str
 
 
@@ -53,3 +56,8 @@ def listen(shop: Shop) -> dict[str, Any]:
     else:
         heard = {}
     return {**heard, **quality.check_pending(shop.units, checklist=shop.checklist)}
+
+
+def candidates(shop: Shop) -> dict[str, Any]:
+    """Build the first model of its own of each recipe whose outcomes suffice now; a person approves it, never a job."""
+    return model_readiness.build_when_ready(shop.units, actor=SYSTEM, models=shop.models)

@@ -30,5 +30,13 @@ SCHEDULE: tuple[JobSpec, ...] = (
         "ask what became of uncertain sends",
         continuous.reconcile,
     ),
+    JobSpec(
+        "candidates",
+        "cron",
+        {"day_of_week": "sun", "hour": 3},
+        6 * 3600,
+        "build the first model of its own where outcomes suffice now; it waits in stage dev for a person",
+        continuous.candidates,
+    ),
     JobSpec("listen", "interval", {"seconds": 60}, 600, "transcribe and check recordings", continuous.listen),
 )

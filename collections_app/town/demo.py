@@ -23,6 +23,7 @@ from collections_app.services import (
     feedback,
     intake,
     ledger,
+    model_readiness,
     model_stages,
     queueing,
     robocalls,
@@ -134,6 +135,8 @@ class Demo:
         replay = self._replay(town)
         with _fewer_collections():
             self._live(replay, strategist)
+        with self._part("candidates of the other models"):
+            self._candidates()
         with self._part("recordings", self.plan.recordings):
             planted = recordings.plant(
                 self.units, self.app.blobs, seed=self.plan.seed, count=self.plan.recordings,
@@ -252,6 +255,14 @@ class Demo:
             self.notes.append(f"no model of the town's own on day {OWN_MODEL_AFTER_DAYS}: {error.message}")
             return
         self._approve(strategist, trained, "the town's own labels")
+
+    def _candidates(self) -> None:
+        """Build every other model whose outcomes suffice by now; they wait in stage dev for a person."""
+        done = model_readiness.build_when_ready(self.units, actor=SYSTEM, models=self.app.models)
+        for name, version in done["built"].items():
+            self.notes.append(f"{name} {version}: candidate, built from the town's own outcomes; nobody approved it")
+        for name, why in done["refused"].items():
+            self.notes.append(f"no candidate of {name}: {why}")
 
     def _last_day(self, replay: Replay) -> None:
         """Open the last day and stop at noon: attempts are due, lists are open, campaigns run."""
