@@ -4,6 +4,7 @@ The partial likelihood is maximised by Newton's method; risk sets are walked onc
 quick where time is in whole months. Proportionality is an assumption: look at calibration by horizon.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ from models.survival.nonparametric import Step
 from models.survival.spells import EVENT, Spells
 
 _STEPS = 50
+_HALVINGS = 20
+_RUN_AWAY = 15.0
+"""Log hazard ratio of one standard deviation beyond which a coefficient is no estimate."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +50,9 @@ def fit(spells: Spells, x: Floats, *, ridge: float = 0.0, entry: Floats | None =
     z = x - mean
     begin = np.full(len(spells), -np.inf) if entry is None else entry
     times = np.unique(spells.duration[spells.cause == EVENT])
-    beta = np.zeros(x.shape[1])
-    best = -np.inf
-    for _ in range(_STEPS):
-        value, gradient, hessian = _likelihood(spells, z, beta, begin, times)
-        value -= ridge * float(beta @ beta) / 2
-        step = np.linalg.lstsq(hessian + ridge * np.eye(len(beta)), gradient - ridge * beta, rcond=None)[0]
-        if value < best - 1e-9:
-            raise SampleError("the Cox model does not settle: a column tells the event apart perfectly")
-        best = value
-        beta = beta + step
-        if np.max(np.abs(step), initial=0.0) < 1e-9:
-            break
+    beta = _newton(lambda b: _likelihood(spells, z, b, begin, times), np.zeros(x.shape[1]), ridge)
+    if np.max(np.abs(beta) * z.std(axis=0), initial=0.0) > _RUN_AWAY:
+        raise SampleError("the Cox model does not settle: a column tells the event apart perfectly")
     weight = spells.weight * np.exp(z @ beta)
     jumps = [
         float(spells.weight[(spells.duration == t) & (spells.cause == EVENT)].sum())
@@ -66,6 +61,23 @@ def fit(spells: Spells, x: Floats, *, ridge: float = 0.0, entry: Floats | None =
     ]
     # Breslow's estimate belongs to a row of mean values; exp(-mean @ beta) carries it to a row of zeros.
     return Cox(beta, Step(times, np.cumsum(jumps) * float(np.exp(-mean @ beta)), 0.0))
+
+
+def _newton(of: Callable[[Floats], tuple[float, Floats, Floats]], beta: Floats, ridge: float) -> Floats:
+    """Climb to the maximum; a step that would go down is halved, as rare events make the first ones overshoot."""
+    value, gradient, hessian = of(beta)
+    for _ in range(_STEPS):
+        full = np.linalg.lstsq(hessian + ridge * np.eye(len(beta)), gradient - ridge * beta, rcond=None)[0]
+        before = value - ridge * float(beta @ beta) / 2
+        for halvings in range(_HALVINGS):
+            tried = beta + full / 2**halvings
+            value, gradient, hessian = of(tried)
+            if value - ridge * float(tried @ tried) / 2 >= before - 1e-9 * abs(before):
+                break
+        moved, beta = float(np.max(np.abs(tried - beta), initial=0.0)), tried
+        if moved < 1e-9:
+            break
+    return beta
 
 
 def _likelihood(spells: Spells, z: Floats, beta: Floats, begin: Floats, times: Floats) -> tuple[float, Floats, Floats]:

@@ -57,3 +57,14 @@ def test_a_model_that_cannot_be_fitted_is_refused() -> None:
         cox.fit(quiet, np.zeros((2, 1)))
     with pytest.raises(SampleError, match="not a number"):
         cox.fit(Spells.of([1.0], [1]), np.array([[np.nan]]))
+    with pytest.raises(SampleError, match="tells the event apart perfectly"):
+        cox.fit(Spells.of([1.0, 2.0, 3.0, 3.0], [1, 1, 0, 0]), np.array([[1.0], [1.0], [0.0], [0.0]]))
+
+
+def test_rare_events_and_a_long_tail_do_not_throw_the_climb_off() -> None:
+    rng = np.random.default_rng(2)
+    x = np.column_stack([rng.uniform(size=4000) < 0.01, rng.exponential(size=4000) ** 2]).astype(float)
+    event = rng.exponential(400 * np.exp(-4 * x[:, 0] - 0.1 * x[:, 1]))
+    time = np.ceil(np.minimum(event, 12))
+    found = cox.fit(Spells.of(time, (event <= 12).astype(int)), x)
+    assert found.beta == pytest.approx([4.0, 0.1], abs=0.5)
