@@ -14,6 +14,7 @@ class Commands(click.Group):
     modules = {  # noqa: RUF012 - a constant
         "agent": "group", "campaign": "group", "day": "group", "db": "group", "demo": "command",
         "feedback": "group", "gate": "group", "intake": "group", "ledger": "group", "model": "group",
+        "offer": "group",
         "report": "group", "scheduler": "command", "signals": "group", "strategy": "group", "user": "group",
         "voice": "group",
     }  # fmt: skip

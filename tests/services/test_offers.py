@@ -1,13 +1,19 @@
 """Lists by value: response and risk together, nobody who owes anything overdue, every value kept."""
 
+import json
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from collections_app.cli.offer import group
 from collections_app.db import tables as t
+from collections_app.db.session import Database
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.errors import Conflict, NotConfigured
 from collections_app.domain.model_stages import Stage
@@ -21,6 +27,15 @@ OBSERVED = date(2025, 6, 30)
 TODAY = datetime(2026, 3, 2, 12, tzinfo=UTC).date()
 ROWS = 420
 OFFER = Offer(margin=15_000, exposure=100_000, loss_given_default=0.6, contact_cost=150)
+
+
+@dataclass
+class Parts:
+    """What the command asks its app for."""
+
+    database: Database
+    units: UnitsOfWork
+    models: ModelStore
 
 
 def make_campaign(units: UnitsOfWork) -> None:
@@ -88,5 +103,29 @@ def test_a_list_is_made_by_value_and_leaves_out_who_owes_anything(units: UnitsOf
     # The likeliest answers come from those who fail: they are not on the list.
     likeliest = sorted(scores, key=lambda s: -s.p_event)[:30]
     assert not {s.account_id for s in likeliest} & {s.account_id for s in listed}
+    out = tmp_path / "list.csv"
+    app = Parts(units.database, units, models)
+    said = CliRunner().invoke(group, ["export", "--date", TODAY.isoformat(), "--out", str(out)], obj=app)
+    assert said.exit_code == 0
+    written = pl.read_csv(out)
+    assert written["value_minor"].sum() == told["value_minor"]
+    assert written["value_minor"].is_sorted(descending=True)
+    words = [
+        "make",
+        "--margin",
+        "15000",
+        "--exposure",
+        "100000",
+        "--lgd",
+        "0.6",
+        "--contact-cost",
+        "150",
+        "--capacity",
+        "5",
+        "--json",
+        "--date",
+    ]
+    again = CliRunner().invoke(group, [*words, (TODAY + timedelta(days=1)).isoformat()], obj=app)
+    assert json.loads(again.output)["listed"] == 5
     with units.begin() as uow, pytest.raises(Conflict, match="has made its list"):
         offers.make_list(uow, business_date=TODAY, models=models, offer=OFFER, capacity=50)
