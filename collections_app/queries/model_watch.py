@@ -15,6 +15,8 @@ from collections_app.queries.label_facts import HOLD_OUT
 _GENTLE = ("S1", "S2")
 _KNOWN_WITHIN = timedelta(days=2)
 """A score counts for an observation if it was there by the end of that day anywhere on earth."""
+_PROMISE_KNOWN_WITHIN = timedelta(days=5)
+"""A promise made before a long weekend is scored on the business day after it."""
 
 
 def list_watched(session: Session) -> list[ModelVersion]:
@@ -60,23 +62,28 @@ def is_due(session: Session, cadence: str, *, since: date, on: date) -> bool:
 
 
 def matured_scores(
-    session: Session, model_version_id: int, *, label: str, after: date, until: date, hold_out_only: bool = False
-) -> pl.DataFrame:
+    session: Session, model_version_id: int, *, label: str, after: date, until: date, hold_out_only: bool = False,
+    of_promises: bool = False,
+) -> pl.DataFrame:  # fmt: skip
     """Return ``outcome, p_event, customer_id`` of labels that matured after ``after`` up to ``until``.
 
     Each label stands beside the score that this version gave the account on the day of observation. A score that
     was written later (a day scored anew) was not there when it was decided, and does not count (domain brief
     §8.20, invariant 6). ``hold_out_only``: only customers whom the draw left alone and nobody worked.
+    ``of_promises``: a promise is scored on a day after it was made, and its score says of which day it speaks.
     """
+    of_its_day = ScoreRun.business_date == TrainingLabel.observed_on
+    if of_promises:
+        of_its_day = Score.details["made_on"].as_string() == sa.cast(TrainingLabel.observed_on, sa.String)
     statement = (
         sa.select(
             TrainingLabel.outcome, Score.p_event, Account.customer_id, TrainingLabel.observed_on, Score.available_from
         )
-        .join(ScoreRun, ScoreRun.business_date == TrainingLabel.observed_on)
-        .join(Score, sa.and_(Score.score_run_id == ScoreRun.id, Score.account_id == TrainingLabel.account_id))
+        .join(Score, Score.account_id == TrainingLabel.account_id)
+        .join(ScoreRun, ScoreRun.id == Score.score_run_id)
         .join(Account, Account.id == Score.account_id)
         .where(
-            ScoreRun.model_version_id == model_version_id, TrainingLabel.label == label,
+            ScoreRun.model_version_id == model_version_id, TrainingLabel.label == label, of_its_day,
             TrainingLabel.matured_on > after, TrainingLabel.matured_on <= until,
         )
     )  # fmt: skip
@@ -89,7 +96,7 @@ def matured_scores(
     rows = bulk.read(session, statement, schema)
     in_time = pl.col("available_from") < pl.col("observed_on").cast(pl.Datetime("us")).dt.replace_time_zone(
         "UTC"
-    ) + pl.lit(_KNOWN_WITHIN)
+    ) + pl.lit(_PROMISE_KNOWN_WITHIN if of_promises else _KNOWN_WITHIN)
     return rows.filter(in_time).select("outcome", "p_event", "customer_id")
 
 

@@ -89,6 +89,7 @@ def _cohort(uow: UnitOfWork, model: ModelVersion, card: ModelCard, limits: Limit
     rows = model_watch.matured_scores(
         uow.session, model.id, label=card.event_name, after=on - timedelta(days=limits.cohort_days), until=on,
         hold_out_only=recipe is not None and recipe.hold_out_only,
+        of_promises=recipe is not None and recipe.kind == "promise",
     )  # fmt: skip
     if rows.is_empty():
         return []

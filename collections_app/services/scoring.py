@@ -126,7 +126,10 @@ def _crew(uow: UnitOfWork, models: ModelStore) -> _Crew:
         return crew
     for version in versions:
         recipe = BY_NAME.get(version.name)
-        if recipe is None or recipe.kind != "account" or not _is_overdue(recipe):
+        if recipe is None:
+            crew.failed[f"{version.name} {version.version}"] = "this release has no model of this name"
+            continue
+        if recipe.kind != "account" or not _is_overdue(recipe):
             continue  # models of promises, slots, panels and of accounts not overdue have roads of their own
         try:
             bundle = load_bundle(models, version.bundle_key)

@@ -245,3 +245,17 @@ def test_closing_an_alert_takes_a_person_and_a_word(units: UnitsOfWork, model: i
 def test_an_agent_may_not_measure(units: UnitsOfWork) -> None:
     with units.begin(Actor(1, "ann", Role.AGENT, 1)) as uow, pytest.raises(NotAllowed):
         monitoring.refresh(uow, business_date=MONDAY)
+
+
+def test_a_promises_outcome_meets_the_score_that_speaks_of_the_day_it_was_made(units: UnitsOfWork, model: int) -> None:
+    made = MONDAY - timedelta(days=20)
+    label_the_past(units, model, rows=4, observed=made + timedelta(days=1))
+    with units.begin() as uow:
+        uow.session.execute(sa.update(t.TrainingLabel).values(label="promise_kept", observed_on=made))
+        uow.session.execute(sa.update(t.TrainingLabel).values(matured_on=MONDAY - timedelta(days=2)))
+        uow.session.execute(sa.update(t.Score).values(details={"made_on": made.isoformat()}))
+        uow.session.execute(sa.update(t.Score).where(t.Score.id == 1).values(details={"made_on": "2026-01-01"}))
+    asked = {"label": "promise_kept", "after": date(2026, 1, 1), "until": MONDAY}
+    with units.database.reading() as session:
+        assert matured_scores(session, model, **asked).is_empty()  # type: ignore[arg-type]
+        assert matured_scores(session, model, **asked, of_promises=True).height == 3  # type: ignore[arg-type]
