@@ -51,7 +51,9 @@ def train(
         raise ValueError(f"{recipe.name} is trained as {' or '.join(recipe.algorithms)}, not as {chosen}")
     sample.check(recipe.min_events if min_events is None else min_events)
     own = {} if tuning is None else {"tuning": tuning}
-    bundle: Bundle = _module(chosen).train(recipe, sample, provenance=provenance, seed=seed, threads=threads, **own)
+    # What the recipe says of itself stays with the card: its pages know no recipes.
+    origin = {"title": recipe.title, "observed": recipe.observed, **provenance}
+    bundle: Bundle = _module(chosen).train(recipe, sample, provenance=origin, seed=seed, threads=threads, **own)
     return bundle
 
 

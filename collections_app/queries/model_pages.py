@@ -3,7 +3,7 @@
 The list reads parts of the cards in SQL: a card with its plots is long, and a list needs none of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,6 +16,8 @@ from collections_app.domain.errors import NotFound
 from collections_app.domain.model_stages import Stage
 
 _RUNS_SHOWN = timedelta(days=365)
+_COUNTS = ("rows", "events", "draws", "worked", "top_share")
+"""What stands among the figures of the test rows and is none."""
 
 
 @dataclass(frozen=True)
@@ -213,15 +215,24 @@ def _line(row: Mapping[Any, Any], run: RunLine | None, open_alerts: int) -> Mode
 
 
 def estimates(test: Mapping[str, Any]) -> tuple[Estimate, ...]:
-    """Return the measured figures of a card's ``test`` part: those with an interval first, in the card's order."""
-    found = []
-    for name, value in test.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or name in ("rows", "events"):
-            continue
-        spread = test.get(f"{name}_interval")
-        ends = (spread["low"], spread["high"]) if isinstance(spread, Mapping) else (None, None)
-        found.append(Estimate(name, float(value), *ends))
+    """Return the measured figures of a card's ``test`` part: those with an interval first, in the card's order.
+
+    An interval stands beside its figure as ``<name>_interval`` or as ``<name>_low`` and ``<name>_high``; models of
+    amounts and of uplift keep figures of their own in a part of the part.
+    """
+    found = [estimate for part in (test, test.get("amount"), test.get("uplift")) for estimate in _measured(part or {})]
     return tuple(sorted(found, key=lambda e: e.low is None))
+
+
+def _measured(test: Mapping[str, Any]) -> Iterator[Estimate]:
+    for name, value in test.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or name in _COUNTS:
+            continue
+        if name.endswith(("_low", "_high")):
+            continue
+        spread = test.get(f"{name}_interval") or {}
+        yield Estimate(name, float(value), spread.get("low", test.get(f"{name}_low")),
+                       spread.get("high", test.get(f"{name}_high")))  # fmt: skip
 
 
 def _newest_runs(session: Session, models: sa.Select[Any]) -> dict[int, RunLine]:

@@ -13,6 +13,8 @@ from collections_app.web.plots import Mark
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 236, 44, 82, 10, 44
 _LABEL_GAP = 14
+_NAMED, _LONG = 4, 11
+"""Beyond so many curves, or letters of a name, names stand in a legend."""
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 Point = tuple[float, float]
 
@@ -93,6 +95,15 @@ class DrawnCurve:
 
 
 @dataclass(frozen=True)
+class Key:
+    """One line of the legend, for names too long to stand at the end of their curves."""
+
+    name: str
+    style: str
+    rank: int
+
+
+@dataclass(frozen=True)
 class CurvePlot:
     """Curves on their axes. ``table`` names the table in which every figure of it stands."""
 
@@ -111,11 +122,13 @@ class CurvePlot:
     ticks_x: tuple[Mark, ...]
     ticks_y: tuple[Mark, ...]
     curves: tuple[DrawnCurve, ...]
+    legend: tuple[Key, ...]
 
 
 def curve_plot(title: str, definition: str, table: str, *, x: Axis, y: Axis, curves: Sequence[Curve]) -> CurvePlot:
     """Place curves on two axes that hold them all; a curve without points is left out."""
     shown = [c for c in curves if c.points]
+    has_legend = len(shown) > _NAMED or any(len(c.name) > _LONG for c in shown)
     across = _scale([p[0] for c in shown for p in c.points], x)
     ends = [e for c in shown for pair in c.spread for e in pair if e is not None]
     up = _scale([p[1] for c in shown for p in c.points] + ends, y)
@@ -134,8 +147,9 @@ def curve_plot(title: str, definition: str, table: str, *, x: Axis, y: Axis, cur
         rank += curve.style != "guide"
         places = [at(p) for p in curve.points]
         end = places[-1]
-        label = Mark(end[0] + 6, _free(end[1], taken) if curve.name else end[1], curve.name)
-        taken += [label.y] if curve.name else []
+        name = "" if has_legend else curve.name
+        label = Mark(end[0] + 6, _free(end[1], taken) if name else end[1], name)
+        taken += [label.y] if name else []
         drawn.append(
             DrawnCurve(
                 " ".join(f"{px},{py}" for px, py in places), curve.style, rank,
@@ -148,6 +162,7 @@ def curve_plot(title: str, definition: str, table: str, *, x: Axis, y: Axis, cur
                       for t in _ticks(*across)),
         ticks_y=tuple(Mark(_LEFT - 6, at((across[0], t))[1], FORMS[y.form](t, up[2])) for t in _ticks(*up)),
         curves=tuple(drawn),
+        legend=tuple(Key(c.name, d.style, d.rank) for c, d in zip(shown, drawn, strict=True)) if has_legend else (),
     )  # fmt: skip
 
 

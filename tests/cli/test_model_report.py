@@ -33,7 +33,7 @@ def test_the_page_needs_no_server_and_says_what_the_site_says(app: App, tmp_path
     assert answer.exit_code == 0, answer.output
     page = out.read_text("utf-8")
     assert page.startswith("<!doctype html>")
-    assert page.count('<svg role="img"') == 8
+    assert page.count('<svg role="img"') == 9
     for outside in ("href=", "src=", "<script", "<form", "url("):
         assert outside not in page, outside
     for said in ("0.720 to 0.761", "C-card, any account overdue", "You may say", "suspicious", "--accent:"):

@@ -35,7 +35,11 @@ def card(*, alarms: tuple[str, ...] = (ALARM,)) -> dict[str, Any]:
         "test": {"rows": 2000, "events": int(outcome.sum()), "auc": 0.7388,
                  "auc_interval": {"low": 0.72, "high": 0.761}, "ks": 0.376,
                  "ks_interval": {"low": 0.348, "high": 0.42}, "brier": 0.2076, "calibration_slope": 0.97,
-                 "ece": 0.018, "capture_20": 0.391},
+                 "ece": 0.018, "capture_20": 0.391, "draws": 500, "rank_breaks": 1,
+                 "amount": {"rows": 2000, "sum_ratio": 1.04, "sum_ratio_low": 0.97, "sum_ratio_high": 1.12},
+                 "by_horizon": {str(m): {"events": 40 * m, "expected": 0.02 * m, "observed": 0.021 * m, "uno_c": 0.74,
+                                         "auc": 0.75, "auc_interval": {"low": 0.72, "high": 0.78}, "brier": 0.1}
+                                for m in (1, 3, 6, 12)}},
         "segments": {"external_hit": {"rows": 1400, "events": 500, "auc": 0.74, "ks": 0.38, "expected": 0.34,
                                       "observed": 0.35},
                      "no_external_hit": {"rows": 150, "events": 40}},
@@ -97,7 +101,12 @@ def _figures(p: Any, outcome: Any) -> dict[str, Any]:
                       for f in _features() for b in f["bins"]],
         "fairness": [{"attribute": "sex", "group": "1", "rows": 820, "selected": 0.42, "ratio": 1.0},
                      {"attribute": "sex", "group": "2", "rows": 1180, "selected": 0.31, "ratio": 0.74}],
-        "curves": {"cumulative_incidence": {
+        "amount": [{"rows": 200, "expected": 0.1 * k, "observed": 0.11 * k} for k in range(10)],
+        "curves": {"tenths": {
+            "title": "Incidence by tenth of risk", "x_label": "months ahead", "y_label": "share with the event",
+            "series": [{"name": f"tenth {k}, {kind}", "points": [[m, 0.001 * k * m * scale] for m in range(13)]}
+                       for k in (1, 5, 10) for kind, scale in (("predicted", 1.0), ("observed", 1.1))]},
+            "cumulative_incidence": {
             "title": "Cumulative incidence", "x_label": "months", "y_label": "share",
             "series": [{"name": "default", "points": [[m, 0.02 * m] for m in range(13)]},
                        {"name": "cure", "points": [[m, 0.9 - 0.9 * 0.8**m] for m in range(13)]}]}},

@@ -45,6 +45,15 @@ def test_names_do_not_lie_on_each_other_and_guides_have_no_rank() -> None:
     assert guide.dots == ()
 
 
+def test_long_names_stand_in_a_legend_and_not_beyond_the_sheet() -> None:
+    names = ("observed", "observed, paid off taken for lost")
+    plot = curve_plot("x", "", "x", x=Axis("x"), y=Axis("y"), curves=[Curve(n, [(0, 0), (1, 1)]) for n in names])
+    assert tuple((key.name, key.rank) for key in plot.legend) == ((names[0], 1), (names[1], 2))
+    assert [c.label.text for c in plot.curves] == ["", ""]
+    short = curve_plot("x", "", "x", x=Axis("x"), y=Axis("y"), curves=[Curve("observed", [(0, 0), (1, 1)])])
+    assert (short.legend, short.curves[0].label.text) == ((), "observed")
+
+
 def test_one_value_gets_room_and_nothing_is_drawn_as_nothing() -> None:
     plot = curve_plot("x", "", "x", x=Axis("x"), y=Axis("y"), curves=[Curve("a", [(3.0, 0.4)], "dots")])
     assert plot.left < plot.curves[0].dots[0].x < plot.right

@@ -246,6 +246,8 @@ def _facts(card: Mapping[str, Any]) -> Iterator[tuple[str, tuple[tuple[str, str]
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, Mapping | list | tuple) and not value:
+        return "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{words(k).lower()} {_said(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):

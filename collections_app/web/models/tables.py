@@ -43,7 +43,7 @@ def tables_of(file: ModelFile, limits: Limits) -> dict[str, FigureTable]:
     built = [FigureTable(name, title, said, make(file)) for name, title, said, make in _TABLES]
     fairness = FigureTable("fairness", "Fairness", "Who lands in the favourable bands, by group, on test rows.",
                            _fairness(file, limits))  # fmt: skip
-    return {t.name: t for t in [*built, fairness, *_curves(file)] if t.table.rows}
+    return {t.name: t for t in [*built, fairness, *_others(file)] if t.table.rows}
 
 
 def _figures(file: ModelFile, name: str) -> Any:
@@ -247,17 +247,47 @@ def _table(columns: tuple[Column, ...], records: Sequence[Mapping[str, Any]]) ->
     return Table(columns, rows)
 
 
-def _curves(file: ModelFile) -> Iterator[FigureTable]:
-    """Yield the model's own curves (survival, uplift, sequence ...), each as a table of series, x and y."""
-    curves: Mapping[str, Mapping[str, Any]] = _figures(file, "curves") or {}
-    for name, drawn in curves.items():
+def _horizons(file: ModelFile) -> Table:
+    told: Mapping[str, Mapping[str, Any]] = (file.card.get("test") or {}).get("by_horizon") or {}
+    columns = (
+        Column("months", "Months ahead", "from the observation"), _EVENTS,
+        rate("expected", "Told", "mean chance told by then"), rate("observed", "Happened", "incidence by then"),
+        mean("uno_c", *metric("uno_c")), mean("auc", *metric("auc_by_horizon")), mean("auc_low", "from", _LOW),
+        mean("auc_high", "to", _HIGH), mean("brier", *metric("brier_by_horizon")),
+    )  # fmt: skip
+    rows = []
+    for months, part in told.items():
+        span = part.get("auc_interval") or {}
+        rows.append({"months": months, **part, "auc_low": span.get("low"), "auc_high": span.get("high")})
+    return _table(columns, rows)
+
+
+def _others(file: ModelFile) -> Iterator[FigureTable]:
+    """Yield what only this kind of model has: its curves as series, x and y, and its own tables as they are."""
+    figures: Mapping[str, Any] = file.card.get("figures") or {}
+    for name, drawn in (figures.get("curves") or {}).items():
         columns = (
             Column("series", "Series", ""), mean("x", drawn.get("x_label", "x"), ""),
             mean("y", drawn.get("y_label", "y"), ""),
         )  # fmt: skip
         rows = tuple((s["name"], x, y) for s in drawn.get("series", ()) for x, y in s["points"])
-        said = drawn.get("definition", "as measured when the model was trained")
+        said = drawn.get("definition", "On test rows, as measured when the model was trained.")
         yield FigureTable(f"curve-{name.replace('_', '-')}", drawn.get("title", name), said, Table(columns, rows))
+    for name, (title, said) in _OWN.items():
+        records = figures.get(name) or ()
+        names = list(dict.fromkeys(key for record in records for key in record))
+        yield FigureTable(name.replace("_", "-"), title, said, _table(tuple(_plain(n) for n in names), records))
+
+
+def _plain(name: str) -> Column:
+    label = name.replace("_", " ").capitalize()
+    return count(name, label, "") if name in ("rows", "events", "worked", "held_out") else mean(name, label, "")
+
+
+_OWN = {
+    "amount": ("Amounts", "Test rows in equal parts by what was expected of them: shares of what was owed."),
+    "uplift_tenths": ("Uplift by tenth", "Test rows by the uplift told, the highest first; observed by arm."),
+}
 
 
 _TABLES: tuple[tuple[str, str, str, Callable[[ModelFile], Table]], ...] = (
@@ -271,6 +301,12 @@ _TABLES: tuple[tuple[str, str, str, Callable[[ModelFile], Table]], ...] = (
     ("roc", "ROC and KS", "Shares of test rows with and without the event as the cut moves from the riskiest.", _roc),
     ("histogram", "Scores", "Where the scores of test rows with and without the event lie.", _histogram),
     ("bands", "Bands", "What each band was told and what happened to it, on test rows.", _bands),
+    (
+        "horizons",
+        "Horizons",
+        "How well it tells by each month, on test rows, weighed for those lost to view.",
+        _horizons,
+    ),
     ("segments", "Segments", "The same model on parts of the test rows.", _segments),
     ("reasons", "Reasons", "What may stand behind a score; up to four are stored with each.", _reasons),
     ("features", "Features", "What the model looks at, strongest first.", _features),

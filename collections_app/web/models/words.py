@@ -100,6 +100,18 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "rmse": ("Root mean square error", "of the share told against the share that came"),
     "spearman": ("Rank correlation", "Spearman, of the share told and the share that came"),
     "qini": ("Qini", "area between the uplift curve and random choice; above 0 = better than random"),
+    "gini": ("Gini", "2 AUC − 1; 0 is guessing"),
+    "amount_ks": ("KS by amount", "the KS, each account weighed by what it owes"),
+    "amount_capture_20": ("Caught by amount", "share of the amount at risk that lies in the riskiest fifth"),
+    "auc_by_horizon": ("AUC at the horizon", "time-dependent, weighed for those lost to view"),
+    "brier_by_horizon": ("Brier at the horizon", "weighed for those lost to view; lower is better"),
+    "sum_ratio": ("Expected over paid", "by amount; 1 = the batch brings in what was expected"),
+    "r2": ("R²", "share of the variance of the share recovered that is told"),
+    "average_effect": ("Effect of work", "share with the event among the worked less that among the held out"),
+    "predicted_effect": ("Effect told", "the same, as the model tells it"),
+    "qini_t_learner": ("Qini of the rival", "of two models, one per arm"),
+    "auuc": ("Area under uplift", "under the curve of events won by working the likeliest first"),
+    "value_of_top": ("Value of the top", "events per customer, if only those with the highest uplift were worked"),
     "psi": ("PSI", "shift of the scores against development; 0 = none"),
     "csi": ("CSI", "shift of one feature against development, missing being one more bin; 0 = none"),
     "csi_points": ("Points moved", "by how many points the shift of one feature moved the mean score"),
@@ -118,7 +130,17 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "fairness_ratio": ("Fairness", "share of the group in the gentle bands over that of the most favoured group"),
 }
 
-_IN_PERCENT = ("ks", "capture_20", "calibration", "missing_share", "missing_shift_max", "fallback_share")
+_WHOLE = ("rank_breaks", "rows", "cohort_rows", "unseen_values")
+_IN_PERCENT = (
+    "ks",
+    "capture_20",
+    "amount_ks",
+    "amount_capture_20",
+    "calibration",
+    "missing_share",
+    "missing_shift_max",
+    "fallback_share",
+)
 
 
 @dataclass(frozen=True)
@@ -183,7 +205,7 @@ def figure(name: str, value: float | None, *, digits: int = 3) -> str:
     """Write a figure as people read it."""
     if value is None:
         return "–"
-    return f"{value:.1%}" if is_share(name) else f"{value:.{digits}f}"
+    return f"{value:.1%}" if is_share(name) else f"{value:,.{0 if name in _WHOLE else digits}f}"
 
 
 def is_share(name: str) -> bool:
