@@ -91,13 +91,18 @@ def _held(session: Session, recipe: Recipe, labels: dict[str, Any] | None, until
     return int(labels[f"{part}rows"]), int(labels[f"{part}events"])
 
 
-def build_when_ready(units: UnitsOfWork, *, actor: Actor, models: ModelStore, threads: int = 2) -> dict[str, Any]:
+def build_when_ready(
+    units: UnitsOfWork, *, actor: Actor, models: ModelStore, threads: int = 2, panels: bool = True
+) -> dict[str, Any]:  # fmt: skip
     """Build the first model of its own of each recipe whose outcomes suffice; return versions and refusals by name.
 
-    For a weekly job. It never promotes, and a recipe that has a version of its own is left to people.
+    For a weekly job. It never promotes, and a recipe that has a version of its own is left to people. ``panels``
+    False leaves out the models of the monthly panel, which take minutes.
     """
     with units.database.reading() as session:
-        due = [r.name for r in readiness(session, until=units.clock().date()) if r.is_enough and not r.candidates]
+        rows = readiness(session, until=units.clock().date())
+    kinds = {r.name: r.kind for r in RECIPES}
+    due = [r.name for r in rows if r.is_enough and not r.candidates and (panels or kinds[r.name] != "panel")]
     built: dict[str, Any] = {"built": {}, "refused": {}}
     for name in due:
         try:

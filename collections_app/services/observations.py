@@ -48,16 +48,25 @@ def observe(session: Session, recipe: Recipe, *, source: str | None = None, unti
 
 def of_labels(session: Session, recipe: Recipe, labels: pl.DataFrame) -> Observations:
     """Add features to label rows (queries.label_facts.LABELLED) and keep those of the recipe's population."""
-    asked = labels.sort("observed_on", "account_id").with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    known = labels.filter(pl.col("arm").is_not_null()) if _compares_arms(recipe) else labels
+    asked = known.sort("observed_on", "account_id").with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     parts = [_part(session, recipe, part) for part in asked.iter_slices(_CHUNK)]
+    if not parts:
+        raise InvalidInput(f"{labels.height} {recipe.event} labels have matured, none of them of a known arm")
     seen = pl.concat(parts)
     inside = seen.filter(_in_population(recipe))
     left_out = {
-        "not seen by then": labels.height - seen.height,
+        "arm not known": labels.height - known.height,
+        "not seen by then": known.height - seen.height,
         "outside the population": seen.height - inside.height,
     }
     months = inside.with_columns(month=pl.col("observed_on").dt.strftime("%Y-%m"))
     return Observations(months, labels.height, {k: n for k, n in left_out.items() if n})
+
+
+def _compares_arms(recipe: Recipe) -> bool:
+    """Tell whether the model learns what an arm of the experiment changes: who was not drawn teaches it nothing."""
+    return recipe.purpose == "uplift"
 
 
 def _in_population(recipe: Recipe) -> pl.Expr:

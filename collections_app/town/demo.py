@@ -257,8 +257,8 @@ class Demo:
         self._approve(strategist, trained, "the town's own labels")
 
     def _candidates(self) -> None:
-        """Build every other model whose outcomes suffice by now; they wait in stage dev for a person."""
-        done = model_readiness.build_when_ready(self.units, actor=SYSTEM, models=self.app.models)
+        """Build every other model whose outcomes suffice by now, but the slow ones; they wait in stage dev."""
+        done = model_readiness.build_when_ready(self.units, actor=SYSTEM, models=self.app.models, panels=False)
         for name, version in done["built"].items():
             self.notes.append(f"{name} {version}: candidate, built from the town's own outcomes; nobody approved it")
         for name, why in done["refused"].items():

@@ -118,6 +118,21 @@ def test_self_cure_is_never_learnt_from_treated_customers(units: UnitsOfWork) ->
     assert seen(units, "self-cure").matured == 2
 
 
+def test_uplift_is_learnt_from_customers_of_a_known_arm_only(units: UnitsOfWork) -> None:
+    make_labelled_book(units, rows=6, dpd=3)
+    with units.begin() as uow:
+        uow.session.execute(sa.update(t.TrainingLabel).values(label="cured_10d"))
+    with pytest.raises(InvalidInput, match="6 cured_10d labels have matured, none of them of a known arm"):
+        seen(units, "uplift")
+    with units.begin() as uow:
+        drawn = sa.select(t.TrainingLabel.id).limit(4)
+        uow.session.execute(
+            sa.update(t.TrainingLabel).where(t.TrainingLabel.id.in_(drawn)).values(arm="champion", propensity=0.97)
+        )
+    found = seen(units, "uplift")
+    assert (found.rows.height, found.left_out) == (4, {"arm not known": 2})
+
+
 def test_rows_outside_the_population_are_counted(units: UnitsOfWork) -> None:
     make_labelled_book(units, rows=10, dpd=40)
     found = seen(units, "c-m1-entry")
