@@ -95,14 +95,17 @@ def live_training(seed: int, learnt: Learnt) -> None:
         _settle_states(w, seed, states, learnt)
 
 
-def _settle_states(w: World, seed: int, states: list, learnt: Learnt) -> None:
+States = list[tuple[date, Ints, Ints, np.ndarray, np.ndarray, pl.DataFrame]]
+"""Day, accounts, when their episodes began, which are seen for the first time, which are silent, their features."""
+
+
+def _settle_states(w: World, seed: int, states: States, learnt: Learnt) -> None:
     """Give entries and midpoints their outcome: DPD 31 reached in 30 days; cured within ten days."""
     ends = {(account, entry): (end, why) for account, entry, end, why in w.book.ended}
     last = START.toordinal() + TRAINING_DAYS
     snapshots = pl.concat(w.book.told["snapshots"]).group_by("account_id", "business_date").agg(pl.col("dpd").max())
-    rolled = snapshots.filter(pl.col("dpd") >= 31).group_by("account_id").agg(pl.col("business_date").implode())
-    reached = {a: np.array([d.toordinal() for d in days[0] if d]) if isinstance(days[0], list) else
-               np.array([d.toordinal() for d in days]) for a, days in rolled.iter_rows()}  # fmt: skip
+    rolled = snapshots.filter(pl.col("dpd") >= 31).group_by("account_id").agg("business_date")
+    reached = {account: np.array([d.toordinal() for d in days]) for account, days in rolled.iter_rows()}
     for day, accounts, entries, fresh, silent, features in states:
         today = day.toordinal()
         bad, cured, known_bad, known_cure = [], [], [], []
@@ -271,8 +274,9 @@ def truth_tables(models: Models, seeds: Sequence[int], size: int, days: int) -> 
     for column, label in (("hold_out", "learnt on the hold-out"), ("treated", "learnt on contacted customers"),
                           ("truth", "the truth itself")):  # fmt: skip
         p, truth = cure[column].to_numpy(), cure["truth"].to_numpy()
-        print(f"    {label:30} mean {p.mean():.4f}, bias {np.mean(p - truth):+.4f}, mean error "
-              f"{np.abs(p - truth).mean():.4f}, correlation {np.corrcoef(p, truth)[0, 1]:.3f}, AUC {auc(outcome, p):.4f}")  # fmt: skip
+        error, together = np.abs(p - truth).mean(), np.corrcoef(p, truth)[0, 1]
+        print(f"    {label:30} mean {p.mean():.4f}, bias {np.mean(p - truth):+.4f}, mean error {error:.4f}, "
+              f"correlation {together:.3f}, AUC {auc(outcome, p):.4f}")  # fmt: skip
 
 
 def _observe(seed: int, models: Models, *, size: int, days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
