@@ -160,6 +160,7 @@ def test_a_week_of_calls_is_labelled_for_the_account_that_is_late_the_longest(un
     assert {k: x.outcome for k, x in stored(units, "rpc_7d").items()} == {(account, after(-7)): 0, (account, MONDAY): 0}
     assert {k: x.outcome for k, x in stored(units, "lost_7d").items()} == {(account, MONDAY): 1}
     assert stored(units, "rpc_7d")[account, MONDAY].is_worked
+    assert mature(units, after(9))["matured"] == 0  # the weeks are looked at again, and nothing is news
     mature(units, after(14))
     assert (account, after(7)) not in stored(units, "rpc_7d")
     mature(units, after(15))

@@ -43,13 +43,25 @@ def mature(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     counts = {"matured": 0, "unknown": 0}
     for labeller in LABELLERS:
         found = labeller(uow.session, business_date)
-        certain = found.filter(pl.col("outcome").is_not_null())
-        counts["unknown"] += found.height - certain.height
+        decided = found.filter(pl.col("outcome").is_not_null())
+        counts["unknown"] += found.height - decided.height
+        certain = _news(uow.session, decided)
         counts["matured"] += certain.height
         if certain.height:
             _store(uow.session, treatment.with_treatment(uow.session, certain))
         counts |= {str(name): int(n) for name, n in certain.group_by("label").len().sort("label").iter_rows()}
     return counts
+
+
+def _news(session: Session, rows: pl.DataFrame) -> pl.DataFrame:
+    """Leave out what is stored already: a labeller may look at the same rows again on many days."""
+    if rows.is_empty():
+        return rows
+    label, keys = table_of(TrainingLabel), ("label", "account_id", "observed_on")
+    asked = bulk.stage(session, "staged_key", rows.select(keys))
+    statement = sa.select(*(asked.c[k] for k in keys)).join(label, sa.and_(*(label.c[k] == asked.c[k] for k in keys)))
+    stored = bulk.read(session, statement, {k: rows.schema[k] for k in keys})
+    return rows.join(stored, on=list(keys), how="anti")
 
 
 def _store(session: Session, rows: pl.DataFrame) -> None:

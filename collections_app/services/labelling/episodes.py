@@ -64,9 +64,7 @@ def rolls(session: Session, business_date: date) -> pl.DataFrame:
     found = _episodes(session, business_date, sa.and_(episode.c.max_dpd >= least, waiting), days=0)
     spans = _spans(session, found, business_date)
     seen = as_of.edges(spans, until=business_date).select(*labels.SNAPSHOTS)
-    return labels.arrived(found, spans.select(*labels.STANDING), seen, as_of=business_date).join(
-        _stored(session, found, sorted(names)), on=["label", "account_id", "observed_on"], how="anti"
-    )
+    return labels.arrived(found, spans.select(*labels.STANDING), seen, as_of=business_date)
 
 
 def _labelled_at_entry(name: str) -> sa.ColumnElement[bool]:
@@ -105,11 +103,3 @@ def _spans(session: Session, episodes: pl.DataFrame, business_date: date) -> pl.
     """Return how the accounts of some episodes stood, as it is known now: an outcome is what it turned out to be."""
     waiting = bulk.stage(session, "staged_waiting", episodes.select("account_id").unique(), index=("account_id",))
     return as_of.standing_spans(session, waiting, until=business_date)
-
-
-def _stored(session: Session, episodes: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    label = table_of(TrainingLabel)
-    accounts = bulk.stage(session, "staged_waiting", episodes.select("account_id").unique(), index=("account_id",))
-    schema = {"label": pl.String, "account_id": pl.Int64, "observed_on": pl.Date}
-    statement = sa.select(*(label.c[c] for c in schema)).join(accounts, accounts.c.account_id == label.c.account_id)
-    return bulk.read(session, statement.where(label.c.label.in_(names)), schema)
