@@ -29,16 +29,16 @@ class CaseScore:
     """One answer of a model. Higher is always better for the lender; ``p_event`` is the chance of the event.
 
     ``is_fallback``: the vendor's answer was not there, and a model that needs none of it spoke.
-    ``details`` holds what one number cannot: the slots of a best time, the share of a recovery.
+    ``details`` holds what one number cannot: the chance by hour, the share and amount of a recovery.
     """
 
     purpose: str
     account_ref: str
+    currency: str
     score: int
     band: str
     p_event: float
     event: str
-    event_is: str
     horizon_days: int
     model: str
     version: str
@@ -49,34 +49,42 @@ class CaseScore:
 
 
 def case_scores(session: Session, case_id: int) -> tuple[CaseScore, ...]:
-    """Return the newest score of each purpose, the risk first; of several accounts, the worst one's."""
+    """Return the scores of each purpose's newest day, the risk first.
+
+    Of the risk the later word holds, as on the worklist; other questions may be answered account by account.
+    """
     place = (
         sa.func.row_number()
-        .over(partition_by=Score.purpose, order_by=(Score.business_date.desc(), Score.score, Score.id))
+        .over(
+            partition_by=(Score.purpose, sa.case((Score.purpose == RISK, 0), else_=Score.account_id)),
+            order_by=(Score.business_date.desc(), Score.id.desc()),
+        )
         .label("place")
     )
-    ranked = sa.select(Score.id, place).where(Score.case_id == case_id, Score.is_shadow.is_(False)).subquery()
+    newest = sa.func.max(Score.business_date).over(partition_by=Score.purpose).label("newest")
+    ranked = sa.select(Score.id, place, newest).where(Score.case_id == case_id, Score.is_shadow.is_(False)).subquery()
     card = ModelVersion.card
     rows = session.execute(
         sa.select(
-            Score, Account.account_ref, ModelVersion.name, ModelVersion.version, card["event_is"].label("event_is"),
+            Score, Account.account_ref, Account.currency, ModelVersion.name, ModelVersion.version,
             card["reasons"].label("staff"), card["sayable"].label("sayable"),
         )
         .join(ranked, ranked.c.id == Score.id)
         .join(Account, Account.id == Score.account_id)
         .join(ScoreRun, ScoreRun.id == Score.score_run_id)
         .join(ModelVersion, ModelVersion.id == ScoreRun.model_version_id)
-        .where(ranked.c.place == 1)
-        .order_by(Score.purpose != RISK, Score.purpose)
+        .where(ranked.c.place == 1, Score.business_date == ranked.c.newest)
+        .order_by(Score.purpose != RISK, Score.purpose, Account.account_ref)
     )  # fmt: skip
     return tuple(
         CaseScore(
-            purpose=s.purpose, account_ref=account_ref, score=s.score, band=s.band, p_event=s.p_event,
-            event=s.event_name, event_is=event_is or "bad", horizon_days=s.horizon_days, model=name, version=version,
+            purpose=s.purpose, account_ref=account_ref, currency=currency, score=s.score, band=s.band,
+            p_event=s.p_event,
+            event=s.event_name, horizon_days=s.horizon_days, model=name, version=version,
             as_of=s.business_date, is_fallback=s.is_fallback, details=s.details or {},
             reasons=tuple(_reason(code, staff or {}, sayable or {}) for code in s.reason_codes),
         )
-        for s, account_ref, name, version, event_is, staff, sayable in rows
+        for s, account_ref, currency, name, version, staff, sayable in rows
     )  # fmt: skip
 
 

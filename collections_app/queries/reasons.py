@@ -53,7 +53,7 @@ def scores_of(session: Session, case_ids: Collection[int]) -> dict[int, ScoreNot
         .subquery()
     )
     rows = session.execute(
-        sa.select(Score, ModelVersion.name, ModelVersion.version, ModelVersion.card)
+        sa.select(Score, ModelVersion.name, ModelVersion.version, ModelVersion.card["reasons"].label("sentences"))
         .join(ranked, ranked.c.id == Score.id)
         .join(ScoreRun, ScoreRun.id == Score.score_run_id)
         .join(ModelVersion, ModelVersion.id == ScoreRun.model_version_id)
@@ -69,9 +69,9 @@ def scores_of(session: Session, case_ids: Collection[int]) -> dict[int, ScoreNot
             model=name,
             version=version,
             as_of=s.business_date,
-            reasons=tuple(card.get("reasons", {}).get(code, code) for code in s.reason_codes),
+            reasons=tuple((sentences or {}).get(code, code) for code in s.reason_codes),
         )
-        for s, name, version, card in rows
+        for s, name, version, sentences in rows
     }
 
 

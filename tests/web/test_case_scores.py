@@ -87,6 +87,23 @@ def test_other_questions_are_answered_below_with_their_own_date(
     assert "About 62 of 100 self-cure v1, Sun 1 Mar" in block
 
 
+@pytest.mark.parametrize(
+    ("purpose", "details", "says"),
+    [
+        ("best_time", {"best_hour": 19, "hours": {"9": 0.21, "17": 0.3, "19": 0.34}},
+         "from 19:00 (34 of 100), 17:00 to 19:00 (30 of 100)"),
+        ("recovery", {"share": 0.31, "expected_amount": 7_750}, "77.50 USD (31%)"),
+        ("uplift", {"uplift_worked": 0.04, "p_left_alone": 0.5}, "+4% by work"),
+        ("promise", {"made_on": "2026-02-26"}, "About 62 of 100"),
+    ],
+)  # fmt: skip
+def test_each_question_is_answered_in_its_own_words(
+    units: UnitsOfWork, top_case: int, said: Callable[[], str], purpose: str, details: dict[str, Any], says: str
+) -> None:
+    another(units, top_case, name=purpose, purpose=purpose, details=details)
+    assert says in said()
+
+
 def test_a_shadow_is_never_shown(units: UnitsOfWork, top_case: int, said: Callable[[], str]) -> None:
     another(units, top_case, name="c-shadow", is_shadow=True, score=111, band="S5")
     block = said()
@@ -94,9 +111,7 @@ def test_a_shadow_is_never_shown(units: UnitsOfWork, top_case: int, said: Callab
     assert "Score 541" in block
 
 
-def test_the_newest_score_of_the_worst_account_speaks(
-    units: UnitsOfWork, top_case: int, said: Callable[[], str]
-) -> None:
+def test_the_latest_word_of_the_newest_day_speaks(units: UnitsOfWork, top_case: int, said: Callable[[], str]) -> None:
     another(units, top_case, name="c-old", business_date=TODAY - timedelta(days=3), score=300, band="S5")
     assert "Score 541" in said()
     another(units, top_case, name="c-new", score=480, band="S4", details={"said": "S5", "since": "2026-02-27"})

@@ -1,12 +1,17 @@
 """What the models say of a case, in words for the person who works it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
+from collections_app.domain.money import Money
 from collections_app.queries.case_scores import RISK, CaseScore, ScoreReason
+from collections_app.web.formatting import amount
 from collections_app.web.models.words import chance, of_hundred, purpose_of
 
+_BY_ACCOUNT = "recovery"
+_SHOWN_HOURS = 2
 _BAD_BANDS = {"S5": "bad", "S4": "care", "S1": "good"}
 
 
@@ -53,7 +58,8 @@ def score_section(scores: Sequence[CaseScore], *, accounts: int) -> ScoreSection
     """Arrange the scores of a case; the account is named where the customer has several."""
     risk = next((s for s in scores if s.purpose == RISK), None)
     return ScoreSection(
-        risk=_risk(risk, accounts) if risk else None, others=tuple(_other(s) for s in scores if s.purpose != RISK)
+        risk=_risk(risk, accounts) if risk else None,
+        others=tuple(_other(s, accounts) for s in scores if s.purpose != RISK),
     )
 
 
@@ -80,10 +86,11 @@ def _held(score: CaseScore) -> str:
     return f"The score alone says {said}; the band moves slowly on purpose." if said and said != score.band else ""
 
 
-def _other(score: CaseScore) -> OtherNote:
+def _other(score: CaseScore, accounts: int) -> OtherNote:
     answer, meaning = _answer(score)
+    title = purpose_of(score.purpose).title
     return OtherNote(
-        title=purpose_of(score.purpose).title,
+        title=f"{title}, account {score.account_ref}" if accounts > 1 and score.purpose == _BY_ACCOUNT else title,
         answer=answer,
         meaning=meaning,
         model=score.model,
@@ -94,21 +101,26 @@ def _other(score: CaseScore) -> OtherNote:
 
 
 def _answer(score: CaseScore) -> tuple[str, str]:
-    """Return what a model answers, and what that means: hours, a share, a difference, else a chance."""
-    told = list(_slots(score))
-    share, uplift = (score.details.get(key) for key in ("expected_share", "uplift_worked"))
-    if told:
-        return ", ".join(told[:2]), "of calls at this hour, how many are answered"
-    if isinstance(share, int | float):
-        return f"{share:.0%} of what is owed", f"expected within {score.horizon_days} days, mean over such accounts"
-    if isinstance(uplift, int | float):
-        return f"{uplift:+.0%} by being worked", f"change of the chance to pay within {score.horizon_days} days"
-    meaning = chance(score.p_event, score.event, score.horizon_days)
-    return f"{of_hundred(score.p_event)} of 100", meaning
+    """Return what a model answers, and what that means: hours, an amount, a difference, else a chance."""
+    told = score.details
+    if hours := told.get("hours"):
+        return ", ".join(
+            _best_hours(hours)
+        ), "of a hundred calls begun then at the customer's place, how many are answered"
+    if "expected_amount" in told:
+        expected = Money(int(told["expected_amount"]), score.currency)
+        said = f"{amount(expected)} {score.currency} ({told['share']:.0%})"
+        return said, f"of what is overdue, expected within {score.horizon_days} days: the mean over such accounts"
+    if "uplift_worked" in told:
+        return f"{told['uplift_worked']:+.0%} by work", f"change of the chance to pay within {score.horizon_days} days"
+    made = f"; made {told['made_on']}" if "made_on" in told else ""
+    return f"{of_hundred(score.p_event)} of 100", chance(score.p_event, score.event, score.horizon_days) + made
 
 
-def _slots(score: CaseScore) -> Iterator[str]:
-    """Yield the best hours first, where the model tells hours."""
-    slots = score.details.get("slots") or ()
-    for slot in sorted(slots, key=lambda s: -float(s.get("p", 0.0))):
-        yield f"{slot.get('label') or slot.get('slot')} ({of_hundred(float(slot.get('p', 0.0))).lower()} of 100)"
+def _best_hours(hours: Mapping[str, float]) -> Iterator[str]:
+    """Yield the two parts of the day at which an answer is likeliest."""
+    starts = sorted(int(hour) for hour in hours)
+    ends = dict(pairwise(starts))
+    for hour in sorted(starts, key=lambda h: -hours[str(h)])[:_SHOWN_HOURS]:
+        part = f"{hour}:00 to {ends[hour]}:00" if hour in ends else f"from {hour}:00"
+        yield f"{part} ({hours[str(hour)] * 100:.0f} of 100)"
