@@ -167,6 +167,7 @@ def _learn(rows: tuple[Block, Ints, Ints], customer: Ints, seed: int) -> _Learnt
 def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 1, exact_reasons: bool = True) -> Predictions:
     """Score histories; needs no PyTorch. Rows without any step are scored as unknown and marked as fallback.
 
+    Reasons are of all nets together, or with ``exact_reasons`` False of the first net alone (2 to 3 times faster).
     Raise ValueError for a model of another schema or a panel without its features, BundleError for parts that
     are cut or do not fit together.
     """
@@ -177,7 +178,7 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 1, exact_r
             "train and approve a new model"
         )
     opened = _opened(bundle)
-    parts = [_scored(opened, slice_, card.features) for slice_ in features.iter_slices(_ROWS)]
+    parts = [_scored(opened, slice_, card.features, exact_reasons) for slice_ in features.iter_slices(_ROWS)]
     length = np.concatenate([part[0] for part in parts] or [np.zeros(0, dtype=np.int64)])
     margin = np.concatenate([part[1] for part in parts] or [np.zeros(0)])
     shares = np.concatenate([part[2] for part in parts] or [np.zeros((0, len(card.features)))])
@@ -199,14 +200,16 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 1, exact_r
 
 
 def _scored(
-    opened: tuple[Encoder, tuple[Net, ...], Calibration], features: pl.DataFrame, names: tuple[str, ...]
+    opened: tuple[Encoder, tuple[Net, ...], Calibration], features: pl.DataFrame, names: tuple[str, ...], exact: bool
 ) -> tuple[Ints, Floats, Floats, dict[str, int]]:
     """Return length, log odds before calibration, shares by feature, and rows with an unseen code, of some rows."""
     encoder, members, _ = opened
     steps = Steps.of(features, names, encoder.longest)
     block = encoder.encode(steps)
-    margin = _mean_margin(members, block, steps.length)
-    return steps.length, margin, _shares(members, encoder, block, steps.length, margin), encoder.unseen(steps)
+    said = [net.margin(block, steps.length) for net in members]
+    margin = np.mean(said, axis=0)
+    asked, base = (members, margin) if exact else (members[:1], said[0])
+    return steps.length, margin, _shares(asked, encoder, block, steps.length, base), encoder.unseen(steps)
 
 
 def _opened(bundle: Bundle) -> tuple[Encoder, tuple[Net, ...], Calibration]:

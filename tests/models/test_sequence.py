@@ -271,6 +271,9 @@ def test_reasons_name_what_raised_the_risk(bundle: Bundle) -> None:
     late = pl.DataFrame({"state": [state], "dpd": [[30 * s + 5 for s in state]], "mob": [mob]})
     said = family.predict(bundle, late, threads=1)
     assert said.reasons[0][0] == "late_history"
+    quick = family.predict(bundle, late, threads=1, exact_reasons=False)
+    assert quick.p_event.tolist() == said.p_event.tolist()
+    assert quick.reasons[0][0] == "late_history"
     assert set(bundle.card.reasons) == set(bundle.card.sayable) == {"late_history", "young_account"}
 
 
