@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from models.schema import SIGNAL_FIELDS
 
-_DPD = "(1 + (i * 7919) % 88)"
+_DPD = "(1 + i % 88 * 31 % 88)"
 _I = "FROM generate_series(1, :rows) i"
 _FIELDS = ", ".join(f"'{name}', (i * {n + 3}) % {n + 11}" for n, name in enumerate(SIGNAL_FIELDS))
 
