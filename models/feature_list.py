@@ -100,9 +100,7 @@ FEATURES: tuple[FeatureSpec, ...] = (
 BEHAVIOUR_FEATURES: tuple[FeatureSpec, ...] = (*EVENT_FEATURES, *FEEDBACK_FEATURES)
 """What only the B-cards read besides: customer events, and what collections learned in earlier episodes."""
 
-SPECS: dict[str, FeatureSpec] = {
-    f.name: f for f in (*FEATURES, *BEHAVIOUR_FEATURES, *PROMISE_FEATURES, *SLOT_FEATURES)
-}
+SPECS: dict[str, FeatureSpec] = {f.name: f for f in (*FEATURES, *BEHAVIOUR_FEATURES, *PROMISE_FEATURES, *SLOT_FEATURES)}
 """Every feature of the house by its name."""
 
 FEATURE_NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)

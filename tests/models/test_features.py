@@ -52,8 +52,8 @@ def built(**frames: pl.DataFrame) -> dict[str, Any]:
 
 def test_every_feature_has_its_column_and_its_sentence() -> None:
     row = built()
-    assert list(row) == ["account_id", *SPECS]
-    assert list(SPECS) == [*FEATURE_NAMES, *BEHAVIOUR_NAMES]
+    assert list(row) == ["account_id", *FEATURE_NAMES, *BEHAVIOUR_NAMES]
+    assert set(row) - {"account_id"} <= set(SPECS)
     assert {f.reason for f in SPECS.values()} <= set(REASONS)
 
 
