@@ -12,7 +12,7 @@ from collections_app.domain.errors import NotAllowed, NotConfigured
 from collections_app.domain.permissions import Actor, Role
 from collections_app.services import behaviour_scoring, labelling, training
 from models.registry import Bundle, ModelStore
-from tests.factories import TODAY, make_account, make_standing, make_user
+from tests.factories import TODAY, make_account, make_customer, make_standing, make_user
 from tests.model_books import made_bundle, register, renamed
 
 WEEK = date(2026, 1, 25)  # a Sunday; its 30 days and 3 for posting are over on 27 February
@@ -177,7 +177,9 @@ def make_app_book(units: UnitsOfWork, *, accounts: int) -> None:
         uow.session.add_all(batches)
         uow.session.flush()
         for n in range(accounts):
-            account = make_account(uow.session, opened_on=WEEK - timedelta(days=500), dpd=0)
+            # Named by us: who is in the test part follows from the name.
+            owner = make_customer(uow.session, customer_ref=f"B{n}").id
+            account = make_account(uow.session, customer_id=owner, opened_on=WEEK - timedelta(days=500), dpd=0)
             make_standing(uow.session, account_id=account.id, from_on=WEEK - timedelta(days=300), dpd=0)
             looks = n % 3 == 0
             is_bad = n % 5 != 0 if looks else n % 7 == 0
@@ -197,7 +199,7 @@ def make_app_book(units: UnitsOfWork, *, accounts: int) -> None:
 def test_the_weekly_card_is_built_by_the_one_command_and_learns_from_the_app(
     units: UnitsOfWork, tmp_path: Path
 ) -> None:
-    make_app_book(units, accounts=150)
+    make_app_book(units, accounts=200)
     with units.begin() as uow:
         made = make_user(uow.session, role=Role.STRATEGIST)
         strategist = Actor(id=made.id, name=made.username, role=Role.STRATEGIST)
@@ -206,6 +208,6 @@ def test_the_weekly_card_is_built_by_the_one_command_and_learns_from_the_app(
         threads=1, min_events=15,
     )  # fmt: skip
     card = built.card
-    assert (card["event_name"], card["sample"]["rows"]) == ("bad7_30d", 150)
+    assert (card["event_name"], card["sample"]["rows"]) == ("bad7_30d", 200)
     assert any(name.startswith("app_") for name in card["importance"] if card["importance"][name] > 0)
     assert card["test"]["auc"] > 0.7
