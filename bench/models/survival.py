@@ -121,9 +121,10 @@ def task_of(split: SplitPanel, event: int) -> Task:
     return Task(x, z, learn, test, before, after, codes(test, "customer"))
 
 
-def kaplan_meier_only(task: Task) -> Curves:
-    """Give everybody the same curve: that of the training rows, those who paid off being spared."""
-    curve = aalen_johansen(task.before).curve.at(np.arange(1.0, MONTHS + 1))
+def one_curve(task: Task, *, paid_off_lost: bool) -> Curves:
+    """Give everybody the curve of the training rows: Kaplan-Meier's, or the one that spares who paid off."""
+    spells = task.before.as_censored() if paid_off_lost else task.before
+    curve = aalen_johansen(spells).curve.at(np.arange(1.0, MONTHS + 1))
     return Curves(np.tile(curve, (len(task.z), 1)), None)
 
 
@@ -200,7 +201,8 @@ def horizons(split: SplitPanel, event: int, seeds: int) -> None:
         f"{int(task.after.known(MONTHS)[0].sum())} with the event within {MONTHS} months")  # fmt: skip
     trained = boosted(task, seeds)
     models = {
-        "Kaplan-Meier, no covariate": kaplan_meier_only(task), "Cox": cox_curves(task),
+        "Kaplan-Meier for all": one_curve(task, paid_off_lost=True),
+        "Aalen-Johansen for all": one_curve(task, paid_off_lost=False), "Cox": cox_curves(task),
         "pooled logit on evidence": pooled_curves(task), "boosted hazard, seed 0": trained[0],
         "boosted failure times": aft_curves(task),
     }  # fmt: skip
