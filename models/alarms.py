@@ -39,17 +39,14 @@ def _leaks(measured: Metrics, binned: Sequence[Bins], importance: Mapping[str, f
     found = []
     if measured.ks > SUSPICIOUS_KS:
         found.append(f"KS {measured.ks:.2f} on test rows is above {SUSPICIOUS_KS:.2f}: look for leakage.")
-    for bins in binned:
-        if bins.iv > SUSPICIOUS_IV:
-            found.append(
-                f"{bins.name} alone has an IV of {bins.iv:.2f} (above {SUSPICIOUS_IV}): is it known at the observation?"
-            )
-        if bins.missing_iv > MISSING_IV:
-            share = bins.rows[-1] / sum(bins.rows)
-            found.append(
-                f"{bins.name} predicts by being missing (IV {bins.missing_iv:.2f}, {share:.0%} missing): "
-                "does a process that knows the outcome leave it out?"
-            )
+    strong = {b.name: b.iv for b in binned if b.iv > SUSPICIOUS_IV}
+    if strong:
+        found.append(f"IV above {SUSPICIOUS_IV} alone: {_weighed(strong)}. Is it known at the observation?")
+    telling = {b.name: b.missing_iv for b in binned if b.missing_iv > MISSING_IV}
+    if telling:
+        found.append(
+            f"Predicts by being missing: {_weighed(telling)}. Does a process that knows the outcome leave it out?"
+        )
     for name, share in importance.items():
         if share > GAIN_SHARE:
             found.append(f"{name} carries {share:.0%} of the model: it is nearly the only thing that decides.")
@@ -71,6 +68,14 @@ def _named(features: Sequence[str]) -> str:
     """Name the first features; the exploration table has them all."""
     more = len(features) - _NAMED
     return ", ".join(sorted(features)[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _weighed(features: Mapping[str, float]) -> str:
+    """Name the strongest features with their IV: thirty months of one history are one finding, not thirty."""
+    ranked = sorted(features, key=lambda name: -features[name])
+    more = len(ranked) - _NAMED
+    named = ", ".join(f"{name} ({features[name]:.2f})" for name in ranked[:_NAMED])
+    return named + (f" and {more} more" if more > 0 else "")
 
 
 def _shaky(measured: Metrics, train_events: int, cross_validated_auc: float | None) -> list[str]:

@@ -40,11 +40,19 @@ def test_a_clean_card_raises_no_alarm() -> None:
 
 def test_a_card_too_good_to_be_true_is_suspected_of_a_leak() -> None:
     assert "look for leakage" in said(measured=measured(strength=5.0))
-    assert "x alone has an IV" in said(binned=[binned(3.0)])
+    assert "IV above 0.5 alone: x (" in said(binned=[binned(3.0)])
 
 
 def test_missingness_that_predicts_is_told() -> None:
-    assert "predicts by being missing" in said(binned=[binned(0.2, missing=0.6)])
+    assert "Predicts by being missing: x (" in said(binned=[binned(0.2, missing=0.6)])
+
+
+def test_features_of_one_history_are_one_finding_strongest_first() -> None:
+    many = [replace(binned(3.0), name=f"x{n}", iv=1.0 + n) for n in range(10)]
+    finding = said(binned=many)
+    assert finding.count("IV above") == 1
+    assert "x9 (10.00), x8 (9.00)" in finding
+    assert "and 2 more" in finding
 
 
 def test_one_feature_that_carries_the_model_is_told() -> None:
