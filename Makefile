@@ -3,11 +3,13 @@ PYTHON ?= python3
 SERVE ?= 1
 DEMO ?=
 BIN := .venv/bin
+# CPU and CUDA builds of PyTorch are different files of one version: pip takes the one that this machine is set up for.
+TORCH := torch==2.13.0
 VENDOR := collections_app/web/static/vendor/htmx.min.js
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web jobs test test-sqlite test-postgresql check lock system system-demo migration clean
+.PHONY: help demo web jobs sequence test test-sqlite test-postgresql check lock system system-demo migration clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -21,12 +23,14 @@ web: .venv/installed $(VENDOR) ## serve the site on 127.0.0.1:8000
 jobs: .venv/installed ## run the one scheduler process
 	$(BIN)/collections scheduler
 
+sequence: .venv/installed-sequence ## install PyTorch, which trains the sequence model (serving it does not need it)
+
 test: test-sqlite test-postgresql ## run every test, on SQLite and on PostgreSQL
 
-test-sqlite: .venv/installed-dev system $(VENDOR)
+test-sqlite: .venv/installed-dev .venv/installed-sequence system $(VENDOR)
 	$(BIN)/pytest -q
 
-test-postgresql: .venv/installed-dev system $(VENDOR)
+test-postgresql: .venv/installed-dev .venv/installed-sequence system $(VENDOR)
 	TEST_DATABASE_URL=postgresql $(BIN)/pytest -q --database-only
 
 check: .venv/installed-dev ## style, types, import contracts, strategy books
@@ -39,6 +43,7 @@ check: .venv/installed-dev ## style, types, import contracts, strategy books
 lock: ## renew the lock files (needs uv and npm)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q -o requirements.lock
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q -o requirements-dev.lock
+	uv pip compile requirements-sequence.in -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q -o requirements-sequence.lock
 	uv pip compile requirements-node.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q -o requirements-node.lock
 	npm install --package-lock-only --ignore-scripts
 
@@ -61,6 +66,11 @@ clean: ## remove what the targets made, but for the data under var/
 	$(PIP) --require-hashes -r requirements-dev.lock
 	$(PIP) --no-deps -e .
 	@touch $@ .venv/installed
+
+.venv/installed-sequence: .venv/installed-dev requirements-sequence.lock
+	$(PIP) --require-hashes -r requirements-sequence.lock
+	$(PIP) $(TORCH)
+	@touch $@
 
 # npm where it is; else the same Node.js from a Python package. Nothing is fetched when the site runs.
 $(VENDOR): package.json package-lock.json | .venv/bin/pip

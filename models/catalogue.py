@@ -16,7 +16,7 @@ from models.promise_features import ACCOUNT_NAMES, PROMISE_NAMES
 from models.schema import Direction, FeatureSpec
 from models.slot_features import SLOT_NAMES
 
-Kind = Literal["account", "promise", "slot", "panel", "campaign"]
+Kind = Literal["account", "promise", "slot", "panel"]
 """What one row of the sample is."""
 
 
