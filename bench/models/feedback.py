@@ -1,7 +1,7 @@
 """What does each outcome of collections, fed back, add to a B-card? On the real monthly panel, and in the town.
 
     python bench/models/feedback.py panel ../shared/data/credit_record_panel
-    python bench/models/feedback.py town [--seeds 1 2] [--size 300] [--days 260]
+    python bench/models/feedback.py town [--seeds 1] [--size 250] [--days 200]
 
 Add-one: the base and one feedback feature. Drop-one: everything without it. Each card is fitted with five seeds and
 fixed parameters (nothing is tuned); the figure is that of their mean log odds. Intervals: 95% bootstrap of the test
@@ -10,7 +10,7 @@ people, the same people for both cards of a difference.
 panel: accounts good at the landmark (nothing 30 days late, not paid off), earlier spells of 30+ as the only feedback
 there is; split by md5 of the ID (BASELINES.md c2, which is repeated first: WOE 0.7482, xgboost 0.7552).
 town: days through the real platform (feeds, cases, calls, promises), observations every Sunday of accounts that are
-known and good, features by the platform's own road; three customers in ten are the test, from the last third on.
+known and good, features by the platform's own road; five folds of customers, each judged by cards of the others.
 """
 
 import argparse
@@ -25,6 +25,7 @@ import polars as pl
 from feedback_town import observations
 
 from models import booster
+from models.booster import Matrix
 from models.evaluate import Floats, Ints, auc, ks
 from models.feature_list import FEATURE_NAMES, SPECS
 from models.feedback_features import FEEDBACK_NAMES
@@ -43,7 +44,6 @@ PANEL_FEEDBACK = {
     "spells": "earlier episodes", "worst_ever": "worst state of any", "since_late": "months since the cure",
     "late_ever": "months late in all",
 }  # fmt: skip
-_SIGNS = {name: int(spec.direction) for name, spec in SPECS.items()}
 _COLLECTIONS = ("attempts", "promises", "episodes")
 
 
@@ -57,17 +57,37 @@ class Rows:
     test_outcome: Ints
     people: Ints
 
-    def risk(self, names: Sequence[str], threads: int, directions: Mapping[str, int] | None = None) -> Floats:
+    def risk(self, names: Sequence[str], threads: int) -> Floats:
         """Return the mean log odds of five cards on the test rows."""
-        signs = tuple((directions or {}).get(n, 0) for n in names)
-        matrices = [f.select(pl.col(names).cast(pl.Float32)).fill_null(float("nan")).to_numpy()
-                    for f in (self.learn, self.test)]  # fmt: skip
-        said = []
-        for seed in SEEDS:
-            params = {**_PARAMS, "seed": seed, "nthread": threads, "monotone_constraints": signs}
-            fitted = booster.fit(matrices[0], self.learn_outcome, params=params, rounds=_ROUNDS)
-            said.append(booster.margin(fitted, matrices[1]))
-        return np.mean(said, axis=0)
+        matrices = [_matrix(frame, names) for frame in (self.learn, self.test)]
+        return _risk(matrices[0], self.learn_outcome, matrices[1], tuple(0 for _ in names), threads)
+
+
+@dataclass(frozen=True)
+class Folded(Rows):
+    """Every row is a test row once, judged by cards that learnt from the other four fifths of the people."""
+
+    def risk(self, names: Sequence[str], threads: int) -> Floats:
+        """Return the mean log odds of five cards on each row, out of fold."""
+        matrix, signs = _matrix(self.test, names), tuple(int(SPECS[n].direction) for n in names)
+        fold = (self.people * 2_654_435_761 % 2**32) % 5
+        said = np.empty(len(matrix))
+        for f in range(5):
+            rest = fold != f
+            said[~rest] = _risk(matrix[rest], self.test_outcome[rest], matrix[~rest], signs, threads)
+        return said
+
+
+def _matrix(frame: pl.DataFrame, names: Sequence[str]) -> Matrix:
+    return frame.select(pl.col(names).cast(pl.Float32)).fill_null(float("nan")).to_numpy()
+
+
+def _risk(learn: Matrix, outcome: Ints, test: Matrix, signs: tuple[int, ...], threads: int) -> Floats:
+    said = []
+    for seed in SEEDS:
+        params = {**_PARAMS, "seed": seed, "nthread": threads, "monotone_constraints": signs}
+        said.append(booster.margin(booster.fit(learn, outcome, params=params, rounds=_ROUNDS), test))
+    return np.asarray(np.mean(said, axis=0))
 
 
 def compare(
@@ -136,24 +156,21 @@ def town(seeds: Sequence[int], size: int, days: int, threads: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             found.append(observations(Path(folder), seed=seed, size=size, days=days))
         print(f"town {seed}: {found[-1].height:,} observations", flush=True)
-    book = pl.concat(found)
-    late = pl.col("week") >= book["week"].quantile(2 / 3)
-    # Outcome windows of the learning weeks end before the first test week begins.
-    early = pl.col("week") + 5 <= book.filter(late)["week"].min()
+    judge(pl.concat(found), threads)
+
+
+def judge(book: pl.DataFrame, threads: int) -> None:
+    """Print what the feed adds to the observations of towns."""
+    bases = {
+        "no word of collections in the base": [n for n in FEATURE_NAMES if SPECS[n].source not in _COLLECTIONS],
+        "the C-card's features in the base (episodes, attempts, promises)": list(FEATURE_NAMES),
+    }
     for label in ("bad7_30d", "bad30_60d"):
-        rows = book.filter(pl.col(label).is_not_null())
-        learn, test = rows.filter(early & ~pl.col("is_test")), rows.filter(late & pl.col("is_test"))
-        if not 0 < learn[label].sum() < learn.height or not 0 < test[label].sum() < test.height:
-            print(f"{label}: too few")
-            continue
-        parts = Rows(learn, learn[label].to_numpy(), test, test[label].to_numpy(), test["customer"].to_numpy())
-        bases = {
-            "no word of collections in the base": [n for n in FEATURE_NAMES if SPECS[n].source not in _COLLECTIONS],
-            "the C-card's features in the base (episodes, attempts, promises too)": list(FEATURE_NAMES),
-        }
+        seen = book.filter(pl.col(label).is_not_null())
+        rows = Folded(seen, seen[label].to_numpy(), seen, seen[label].to_numpy(), seen["customer"].to_numpy())
         for words, base in bases.items():
             print(f"\ntown, {label}: {words}")
-            compare(parts, base, {n: n for n in FEEDBACK_NAMES}, lambda n, r=parts: r.risk(n, threads, _SIGNS))
+            compare(rows, base, {n: n for n in FEEDBACK_NAMES}, lambda n, r=rows: r.risk(n, threads))
 
 
 def main() -> None:
@@ -162,9 +179,9 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("panel").add_argument("data", type=Path)
     lived = commands.add_parser("town")
-    lived.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    lived.add_argument("--size", type=int, default=300)
-    lived.add_argument("--days", type=int, default=260)
+    lived.add_argument("--seeds", type=int, nargs="+", default=[1])
+    lived.add_argument("--size", type=int, default=250)
+    lived.add_argument("--days", type=int, default=200)
     asked = parser.parse_args()
     if asked.command == "panel":
         panel(asked.data, asked.threads)
