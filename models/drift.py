@@ -4,13 +4,13 @@ Features: ten quantile bins; ``shares`` of the bins and the share ``missing`` ad
 that dries up shows as drift of every feature it carries. External: shares of the four answers of a vendor.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from models.evaluate import Floats, psi
+from models.evaluate import Floats
 from models.external import STATUS
 
 _BINS = 10
@@ -43,12 +43,6 @@ def shares(values: Floats, edges: Sequence[float]) -> tuple[list[float], float]:
     counts = np.bincount(np.searchsorted(np.asarray(edges), known, side="left"), minlength=len(edges) + 1)
     n = max(len(values), 1)
     return [round(float(c / n), 6) for c in counts], round(1 - len(known) / n, 6)
-
-
-def csi(bins: Mapping[str, Any], values: Floats) -> float:
-    """Return the stability index of one feature against its frozen bins, the missing rows being one more bin."""
-    now, missing = shares(values, bins["edges"])
-    return psi(np.array([*bins["shares"], bins["missing"]]), np.array([*now, missing]))
 
 
 def _frozen(values: Floats) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """From a calibrated probability to points, and from points to a band (domain brief §3.6)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -57,8 +56,3 @@ class BandCuts:
         """Return the band of each score."""
         rank = np.sum(np.asarray(scores)[:, None] < np.array(self.floors)[None, :], axis=1)
         return np.array(BANDS)[rank]
-
-
-def band_ranges(cuts: BandCuts) -> Sequence[tuple[str, float | None]]:
-    """Pair each band with its lowest score; the riskiest has none."""
-    return list(zip(BANDS, (*cuts.floors, None), strict=True))

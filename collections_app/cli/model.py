@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from collections_app.cli import model_build, model_watch
-from collections_app.cli.model_report import report
+from collections_app.cli.model_report import report, sql
 from collections_app.cli.numbers import ROW_NUMBER
 from collections_app.domain.model_stages import Stage
 from collections_app.queries.model_versions import get_model, list_models
@@ -120,5 +120,6 @@ for _command in (
     model_watch.alerts,
     model_watch.close_alert,
     report,
+    sql,
 ):
     group.add_command(_command)

@@ -1,4 +1,4 @@
-"""``collections model report``: a model's card as one file, for those who have no login."""
+"""What leaves the house of a model: its card as one file, a scorecard as SQL."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ import click
 
 from collections_app.domain.errors import InvalidInput
 from collections_app.queries.model_pages import get_model_file
+from collections_app.queries.model_versions import get_model
 
 if TYPE_CHECKING:
     from collections_app.wiring import App
@@ -39,8 +40,37 @@ def report(app: "App", name: str, version: str, out: Path | None, form: str | No
     if out is None:
         click.echo(text, nl=False)
         return
+    _write(out, text)
+    click.echo(f"{name} {version} is in {out}")
+
+
+@click.command("sql")
+@click.argument("name")
+@click.argument("version")
+@click.option("--table", required=True, help="table with one column per feature of the card, NULL where unknown")
+@click.option("--key", default="account_id", show_default=True, help="column that names a row")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="the file to write; else it is printed")
+@click.pass_obj
+def sql(app: "App", name: str, version: str, table: str, key: str, out: Path | None) -> None:
+    """Write a scorecard as one portable SELECT: the same points in another system, to the last digit."""
+    from collections_app.services.scoring import load_bundle  # brings the libraries of the models
+    from models.sql_export import scorecard_sql
+
+    with app.database.reading() as session:
+        bundle = load_bundle(app.models, get_model(session, name, version).bundle_key)
+    try:
+        statement = scorecard_sql(bundle, table, key=key)
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None
+    if out is None:
+        click.echo(statement)
+        return
+    _write(out, statement + "\n")
+    click.echo(f"{name} {version} is in {out}")
+
+
+def _write(out: Path, text: str) -> None:
     try:
         out.write_text(text, "utf-8")
     except OSError as error:
         raise InvalidInput(f"{out} cannot be written: {error.strerror}") from None
-    click.echo(f"{name} {version} is in {out}")

@@ -23,6 +23,7 @@ class ModelRow:
     trained_by: str
     approved_at: datetime | None
     approved_by: str | None
+    bundle_key: str
     card: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
@@ -48,5 +49,5 @@ def get_model(session: Session, name: str, version: str) -> ModelRow:
 def _row(model: ModelVersion) -> ModelRow:
     return ModelRow(
         model.name, model.version, model.stage, model.trained_at, model.trained_by, model.approved_at,
-        model.approved_by, model.card,
+        model.approved_by, model.bundle_key, model.card,
     )  # fmt: skip

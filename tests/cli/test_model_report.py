@@ -9,6 +9,8 @@ from click.testing import CliRunner, Result
 from collections_app.cli import cli
 from collections_app.config import Settings
 from collections_app.db.migrate import upgrade
+from collections_app.domain.permissions import Actor, Role
+from collections_app.services import training
 from collections_app.wiring import App
 from tests.web import scene_model
 from tests.web.scene_model import CHALLENGER
@@ -60,3 +62,16 @@ def test_an_unknown_version_and_a_place_that_cannot_be_written_are_refused(app: 
     assert (unknown.exit_code, "there is no c-card none" in unknown.output) == (1, True)
     refused = run(app, "c-card", CHALLENGER, "--out", str(tmp_path / "nowhere" / "card.html"))
     assert (refused.exit_code, "cannot be written" in refused.output) == (1, True)
+
+
+def test_a_scorecard_leaves_as_sql_and_a_model_without_points_does_not(app: App, tmp_path: Path) -> None:
+    strategist = Actor(id=3, name="sam", role=Role.STRATEGIST)
+    version = training.install_generic(app.units, actor=strategist, models=app.models).version
+    out = tmp_path / "card.sql"
+    made = CliRunner().invoke(
+        cli, ["model", "sql", "c-card", version, "--table", "facts.rows", "--out", str(out)], obj=app
+    )
+    assert made.exit_code == 0, made.output
+    assert out.read_text("utf-8").count("FROM facts.rows") == 1
+    wrong = CliRunner().invoke(cli, ["model", "sql", "c-card", version, "--table", "a;b"], obj=app)
+    assert (wrong.exit_code, "not the name of a table" in wrong.output) == (1, True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.scaling import BANDS, BandCuts, Scaling, band_ranges
+from models.scaling import BANDS, BandCuts, Scaling
 
 
 def test_t21_two_percent_is_599_points_and_doubling_the_odds_adds_twenty() -> None:
@@ -28,4 +28,3 @@ def test_bands_cut_the_development_scores_into_fifths_safest_first() -> None:
     assert bands[-1] == "S1"
     assert bands[0] == "S5"
     assert [int((bands == b).sum()) for b in BANDS] == pytest.approx([40] * 5, abs=1)
-    assert band_ranges(cuts)[-1] == ("S5", None)
