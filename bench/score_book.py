@@ -184,27 +184,33 @@ def predict_alone(cards: dict[str, Bundle], rows: int, threads: int) -> None:
           f"scorecard with reasons {raw / card:.0%}")  # fmt: skip
 
 
-def main(database: Database, rows: int, threads: int) -> None:
+def main(database: Database, rows: int, threads: int, *, keep: bool) -> None:
     cards = {name: made_bundle(name, threads=threads) for name in ("boosted", "scorecard")}
     predict_alone(cards, rows, threads)
     started = time.perf_counter()
-    make_book(database, rows)
+    if keep:
+        wipe(database)
+    else:
+        make_book(database, rows)
     print(f"{rows:>10,} {'(the book was made)':<34} {time.perf_counter() - started:>8.2f} s")
     units = UnitsOfWork(database, lambda: NOW)
     with tempfile.TemporaryDirectory() as folder:
         models = ModelStore(Path(folder))
         for name, bundle in cards.items():
+            wipe(database)
             version = register(units, models, bundle, name)
             raw = timed("raw read + predict + COPY", rows, lambda: raw_job(units, cards["boosted"], rows, threads))
             job = partial(table_job, units, bundle, version, rows, threads)
             ours = timed(f"table to scores, {name}", rows, job)
             print(f"{'':>10} {name}: table to stored scores takes {ours / raw:.2f} x raw")
             wipe(database)
-        raw = timed("raw read + predict + COPY", rows, lambda: raw_job(units, cards["boosted"], rows, threads))
-        for n, what in enumerate(("book to scores, first day", "book to scores, next day")):
-            whole = timed(what, rows, partial(book_job, units, models, DAY + timedelta(days=n), rows, threads))
-            print(f"{'':>10} {what} takes {whole / raw:.2f} x raw")
-            settle(database)
+            register(units, models, bundle, name)
+            raw = timed("raw read + predict + COPY", rows, lambda: raw_job(units, cards["boosted"], rows, threads))
+            for n, day in enumerate(("first day", "next day")):
+                job = partial(book_job, units, models, DAY + timedelta(days=n), rows, threads)
+                whole = timed(f"book to scores, {name}, {day}", rows, job)
+                print(f"{'':>10} {name}, {day}: ledger to stored scores takes {whole / raw:.2f} x raw")
+                settle(database)
 
 
 def register(units: UnitsOfWork, models: ModelStore, bundle: Bundle, name: str) -> int:
@@ -222,7 +228,7 @@ def register(units: UnitsOfWork, models: ModelStore, bundle: Bundle, name: str) 
 def wipe(database: Database) -> None:
     """Take the scores away again."""
     with database.engine.begin() as connection:
-        connection.execute(sa.text("TRUNCATE score, score_run"))
+        connection.execute(sa.text("TRUNCATE score, score_run, model_version CASCADE"))
 
 
 def book_job(units: UnitsOfWork, models: ModelStore, on: date, rows: int, threads: int) -> None:
@@ -238,10 +244,11 @@ if __name__ == "__main__":
     parser.add_argument("--database", required=True)
     parser.add_argument("--rows", type=int, action="append")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="the book is there already, from a run of as many rows")
     chosen = parser.parse_args()
     if "bench" not in chosen.database.rsplit("/", 1)[-1]:
         sys.exit('the database is emptied: its name must contain "bench"')
     target = Database(chosen.database)
     upgrade(target)
     for number in chosen.rows or [100_000]:
-        main(target, number, chosen.threads)
+        main(target, number, chosen.threads, keep=chosen.keep)

@@ -45,7 +45,8 @@ def stage(session: Session, name: str, frame: pl.DataFrame, *, index: tuple[str,
     """Load a frame into a fresh temporary table and return it, ready for set-based SQL.
 
     Columns keep their names; types are text, whole number, float, boolean, date or (aware) instant. JSON travels
-    as text and is cast by the statement that reads it.
+    as text and is cast by the statement that reads it. ``db.staged.within`` uses the range of the first indexed
+    column.
     """
     metadata = sa.MetaData()
     table = sa.Table(
@@ -57,6 +58,8 @@ def stage(session: Session, name: str, frame: pl.DataFrame, *, index: tuple[str,
     session.execute(sa.text(f"DROP TABLE IF EXISTS {'pg_temp.' if _is_postgresql(session) else 'temp.'}{name}"))
     session.execute(CreateTable(table))
     insert(session, table, frame)
+    if index and frame.height and frame.schema[index[0]].is_integer():
+        table.info["range"] = frame[index[0]].min(), frame[index[0]].max()
     if index:
         session.execute(sa.text(f"CREATE INDEX ix_{name} ON {name} ({', '.join(index)})"))
     if _is_postgresql(session):

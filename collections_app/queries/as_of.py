@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from collections_app.db import bulk
 from collections_app.db.base import table_of
 from collections_app.db.dates import days_between
+from collections_app.db.staged import within
 from collections_app.db.tables import Account, AccountHistory, AccountStanding, ContactPoint, ContactPointHistory
 from collections_app.queries.signals import answers_as_of
 
@@ -126,6 +127,7 @@ def standing_spans(
     )
     if wanted is not None:
         statement = statement.join(wanted, wanted.c.account_id == standing.c.account_id)
+        statement = statement.where(within(standing.c.account_id, wanted))
     return bulk.read(session, statement, SPANS).sort("account_id", "from_on")
 
 

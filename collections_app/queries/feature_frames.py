@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from collections_app.db import bulk
 from collections_app.db.base import table_of
+from collections_app.db.staged import within
 from collections_app.db.tables import (
     Account,
     AccountCycle,
@@ -49,20 +50,26 @@ CASH_SIGN = {"payment": 1, "writeoff_recovery": 1, "reversal": -1, "chargeback":
 """Cash by kind; a reversal takes it away again. Waivers and transfers are not money that arrived."""
 
 
-def raw_frames(session: Session, *, account_ids: Sequence[int], as_of: date, also: Collection[str] = ()) -> RawFrames:
+def raw_frames(
+    session: Session, *, account_ids: Sequence[int], as_of: date, also: Collection[str] = (),
+    paying: pl.DataFrame | None = None,
+) -> RawFrames:  # fmt: skip
     """Read everything that ``build_features`` needs of these accounts, as known at ``as_of``.
 
-    ``also`` names frames that only some models read (``feature_list.frames_of``); the others stay empty.
+    ``also`` names frames that only some models read (``feature_list.frames_of``); the others stay empty. ``paying``
+    is what ``paying_sources`` says, for who reads a book in chunks and need not ask it every time.
     """
     wanted = bulk.stage(session, "feature_account", bulk.frame_of_ids("account_id", account_ids), index=("account_id",))
     since = as_of - _YEAR
+    accounts = _accounts(session, wanted, paying)
+    owners = _owners(session, accounts)
     return RawFrames(
-        accounts=_accounts(session, wanted).with_columns(_has_feed(pl.lit(as_of))).select(*FRAMES["accounts"]),
+        accounts=accounts.with_columns(_has_feed(pl.lit(as_of))).select(*FRAMES["accounts"]),
         snapshots=_month_ends(standing_spans(session, wanted, until=as_of), as_of),
         cycles=_read(session, "cycles", _cycles(wanted, since, as_of)),
         payments=_read(session, "payments", _payments(wanted, since, as_of)),
-        signals=_answers(session, _in_force(wanted, as_of)),
-        attempts=_attempts(session, wanted, since, as_of),
+        signals=_answers(session, _in_force(owners, as_of)),
+        attempts=_attempts(session, owners, since, as_of),
         promises=_read(session, "promises", _promises(wanted, since, as_of)),
         episodes=_read(session, "episodes", _episodes(wanted, as_of)),
         **behaviour_frames(session, _today(account_ids, as_of), also),
@@ -77,9 +84,10 @@ def frames_at(session: Session, observations: pl.DataFrame, *, also: Collection[
     """
     anchor, since = _ends(observations)
     accounts = bulk.stage(session, "feature_account", observations.select("account_id").unique(), index=("account_id",))
-    owners = _accounts(session, accounts)
+    known = _accounts(session, accounts)
+    owners = _owners(session, known)
     asked = observations.select("row", "account_id", "observed_on", move=pl.lit(anchor) - pl.col("observed_on")).join(
-        owners, on="account_id", maintain_order="left"
+        known, on="account_id", maintain_order="left"
     )
 
     def moved(facts: pl.DataFrame, name: str, key: str = "account_id") -> pl.DataFrame:
@@ -96,8 +104,8 @@ def frames_at(session: Session, observations: pl.DataFrame, *, also: Collection[
         snapshots=_month_ends(_believed(session, accounts, asked, until=anchor), anchor),
         cycles=moved(_read(session, "cycles", _cycles(accounts, since, anchor)), "cycles"),
         payments=moved(_read(session, "payments", _payments(accounts, since, anchor)), "payments"),
-        signals=moved(_answers(session, _ever_given(accounts, since, anchor)), "signals", "customer_id"),
-        attempts=moved(_attempts(session, accounts, since, anchor), "attempts", "customer_id"),
+        signals=moved(_answers(session, _ever_given(owners, since, anchor)), "signals", "customer_id"),
+        attempts=moved(_attempts(session, owners, since, anchor), "attempts", "customer_id"),
         promises=moved(_read(session, "promises", _promises(accounts, since, anchor)), "promises"),
         episodes=moved(_read(session, "episodes", _episodes(accounts, anchor)), "episodes"),
         **behaviour_frames(session, asked.select("row", "account_id", "observed_on", "move"), also),
@@ -123,20 +131,27 @@ def _read(session: Session, name: str, statement: Rows) -> pl.DataFrame:
     return bulk.read(session, statement, FRAMES[name])
 
 
-def _accounts(session: Session, wanted: sa.Table) -> pl.DataFrame:
-    """Read the accounts, with the day on which their source told of a payment for the first time."""
-    paying = bulk.read(
+def paying_sources(session: Session) -> pl.DataFrame:
+    """Return ``source, paying_since``: the day on which each source told of a payment for the first time."""
+    return bulk.read(
         session,
         sa.select(Payment.source, sa.func.min(FeedBatch.business_date).label("paying_since"))
         .join(FeedBatch, FeedBatch.id == Payment.batch_id)
         .group_by(Payment.source),
         {"source": pl.String, "paying_since": pl.Date},
     )
+
+
+def _accounts(session: Session, wanted: sa.Table, paying: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Read the accounts, with the day on which their source told of a payment for the first time."""
     schema = {"account_id": pl.Int64, "customer_id": pl.Int64, "opened_on": pl.Date, "source": pl.String}
-    statement = sa.select(Account.id.label("account_id"), Account.customer_id, Account.opened_on, Account.source).join(
-        wanted, wanted.c.account_id == Account.id
+    statement = (
+        sa.select(Account.id.label("account_id"), Account.customer_id, Account.opened_on, Account.source)
+        .join(wanted, wanted.c.account_id == Account.id)
+        .where(within(table_of(Account).c.id, wanted))
     )
-    return bulk.read(session, statement, schema).join(paying, on="source", how="left")
+    since = paying_sources(session) if paying is None else paying
+    return bulk.read(session, statement, schema).join(since, on="source", how="left")
 
 
 def _has_feed(day: pl.Expr) -> pl.Expr:
@@ -173,7 +188,7 @@ def _cycles(wanted: sa.Table, since: date, until: date) -> Rows:
     return (
         sa.select(*(table.c[c] for c in FRAMES["cycles"]))
         .join(wanted, wanted.c.account_id == table.c.account_id)
-        .where(table.c.cycle_end_on <= until, table.c.cycle_end_on > since)
+        .where(within(table.c.account_id, wanted), table.c.cycle_end_on <= until, table.c.cycle_end_on > since)
     )
 
 
@@ -187,31 +202,32 @@ def _payments(wanted: sa.Table, since: date, until: date) -> Rows:
         .join(wanted, wanted.c.account_id == Payment.account_id)
         .join(FeedBatch, FeedBatch.id == Payment.batch_id)
         .where(
-            Payment.kind.in_(CASH_SIGN), Payment.status == "settled", Payment.value_on < until,
+            within(table_of(Payment).c.account_id, wanted), Payment.kind.in_(CASH_SIGN),
+            Payment.status == "settled", Payment.value_on < until,
             Payment.value_on >= since, FeedBatch.business_date <= until,
         )
     )  # fmt: skip
 
 
-def _owners(wanted: sa.Table) -> Rows:
-    return sa.select(Account.customer_id).join(wanted, wanted.c.account_id == Account.id).distinct()
+def _owners(session: Session, accounts: pl.DataFrame) -> sa.Table:
+    return bulk.stage(session, "feature_owner", accounts.select("customer_id").unique(), index=("customer_id",))
 
 
-def _in_force(wanted: sa.Table, as_of: date) -> sa.FromClause:
+def _in_force(owners: sa.Table, as_of: date) -> sa.FromClause:
     """Return the one answer of each customer that counts on a day.
 
     By identity number: counts by mobile overlap with those and are never mixed in.
     """
-    return newest_answers(answers_as_of(as_of, key=KeyType.ID, wanted=_owners(wanted).subquery()))
+    return newest_answers(answers_as_of(as_of, key=KeyType.ID, wanted=owners))
 
 
-def _ever_given(wanted: sa.Table, since: date, until: date) -> sa.FromClause:
+def _ever_given(owners: sa.Table, since: date, until: date) -> sa.FromClause:
     """Return every version of every answer that can have counted on some day."""
     answer = table_of(ExternalSignal)
     return (
         sa.select(answer)
         .where(
-            answer.c.customer_id.in_(_owners(wanted)), answer.c.product == PRODUCT,
+            answer.c.customer_id.in_(sa.select(owners.c.customer_id)), answer.c.product == PRODUCT,
             answer.c.key_type == KeyType.ID.value, answer.c.snapshot_on > since, answer.c.received_on <= until,
         )
         .subquery()
@@ -240,7 +256,7 @@ def _answers(session: Session, answers: sa.FromClause) -> pl.DataFrame:
     )
 
 
-def _attempts(session: Session, wanted: sa.Table, since: date, until: date) -> pl.DataFrame:
+def _attempts(session: Session, owners: sa.Table, since: date, until: date) -> pl.DataFrame:
     """Read what was dispatched before a day, with what came of it and when that was settled."""
     connecting = [o for o, rule in OUTCOMES.items() if rule.connects]
     dead = [o for o, rule in OUTCOMES.items() if rule.retires_point]
@@ -256,7 +272,8 @@ def _attempts(session: Session, wanted: sa.Table, since: date, until: date) -> p
         told(ContactAttempt.disposition == Disposition.REFUSED).label("is_refusal"),
         told(ContactAttempt.outcome.in_(dead)).label("is_dead_end"),
     ).where(
-        ContactAttempt.customer_id.in_(_owners(wanted)),
+        ContactAttempt.customer_id.in_(sa.select(owners.c.customer_id)),
+        within(table_of(ContactAttempt).c.customer_id, owners),
         ContactAttempt.dispatched_at < datetime.combine(until, time.min, tzinfo=UTC),
         ContactAttempt.dispatched_at >= datetime.combine(since, time.min, tzinfo=UTC),
     )  # fmt: skip
@@ -272,7 +289,8 @@ def _promises(wanted: sa.Table, since: date, until: date) -> Rows:
             (Promise.status != PromiseStatus.KEPT).label("is_broken"),
         )
         .join(wanted, wanted.c.account_id == Promise.account_id)
-        .where(Promise.status.in_(judged), Promise.settled_on < until, Promise.settled_on >= since)
+        .where(within(table_of(Promise).c.account_id, wanted), Promise.status.in_(judged))
+        .where(Promise.settled_on < until, Promise.settled_on >= since)
     )  # fmt: skip
 
 
@@ -285,5 +303,5 @@ def _episodes(wanted: sa.Table, until: date) -> Rows:
             (Episode.end_reason == EpisodeEnd.CURED).label("is_cured"),
         )
         .join(wanted, wanted.c.account_id == Episode.account_id)
-        .where(Episode.ended_on < until, was)
+        .where(within(table_of(Episode).c.account_id, wanted), Episode.ended_on < until, was)
     )  # fmt: skip

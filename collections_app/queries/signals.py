@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from collections_app.db.base import table_of
+from collections_app.db.staged import within
 from collections_app.db.tables import Customer, ExternalSignal, ListHit
 from collections_app.domain.errors import InvalidInput, NotFound
 from collections_app.domain.money import Money
@@ -60,7 +61,9 @@ def answers_as_of(
     if key is not None:
         statement = statement.where(answer.c.key_type == key.value)
     if wanted is not None:
-        statement = statement.where(answer.c.customer_id.in_(sa.select(wanted.c.customer_id)))
+        statement = statement.where(
+            answer.c.customer_id.in_(sa.select(wanted.c.customer_id)), within(answer.c.customer_id, wanted)
+        )
     newest = statement.subquery()
     fresh = newest.c.snapshot_on > on - timedelta(days=rules.lifetime_days)
     return (

@@ -19,7 +19,7 @@ from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.errors import NotConfigured
 from collections_app.domain.model_stages import SCORED, Stage
 from collections_app.domain.permissions import Permission
-from collections_app.queries.feature_frames import raw_frames
+from collections_app.queries.feature_frames import paying_sources, raw_frames
 from collections_app.services import score_runs
 from collections_app.services.score_runs import Working
 from models import family
@@ -96,10 +96,11 @@ def score_open(
         ),
     )  # fmt: skip
     unseen = unrouted = 0
+    paying = paying_sources(uow.session)
     also = frames_of({name for model in crew.all for name in model.bundle.card.features})
     for chunk in _chunks(pairs, chunk_cases):
         ids = chunk["account_id"].to_list()
-        frames = raw_frames(uow.session, account_ids=ids, as_of=business_date, also=also)
+        frames = raw_frames(uow.session, account_ids=ids, as_of=business_date, also=also, paying=paying)
         rows = chunk.join(build_features(frames, business_date), on="account_id")
         rows = rows.join(_arrears(frames, business_date), on="account_id", how="left", maintain_order="left")
         unseen += chunk.height - rows.height
@@ -179,8 +180,11 @@ def _todo(book: pl.DataFrame, done: pl.DataFrame, model_ids: Sequence[int]) -> p
 
 
 def _chunks(pairs: pl.DataFrame, cases_at_once: int) -> Iterator[pl.DataFrame]:
-    """Cut the book into parts that fit in memory; a case is never cut in two."""
-    cases = pairs.select(pl.col("case_id").unique().sort())
+    """Cut the book into parts that fit in memory; a case is never cut in two.
+
+    Neighbours in the tables stay together: what is read of a chunk then lies in one stretch of them.
+    """
+    cases = pairs.group_by("case_id").agg(pl.col("account_id").min()).sort("account_id", "case_id").select("case_id")
     for part in cases.iter_slices(cases_at_once):
         yield pairs.join(part, on="case_id", how="semi")
 
