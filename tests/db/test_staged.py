@@ -15,7 +15,7 @@ def test_the_range_of_staged_ids_limits_a_column_to_it(units: UnitsOfWork) -> No
     with units.begin() as uow:
         ids = [make_customer(uow.session).id for _ in range(5)]
         wanted = bulk.stage(
-            uow.session, "some", bulk.frame_of_ids("customer_id", [ids[3], ids[1]]), index=("customer_id",)
+            uow.session, "staged_some", bulk.frame_of_ids("customer_id", [ids[3], ids[1]]), index=("customer_id",)
         )
         column = table_of(t.Customer).c.id
         inside = uow.session.scalars(sa.select(column).where(within(column, wanted)).order_by(column)).all()
@@ -27,7 +27,7 @@ def test_the_range_of_staged_ids_limits_a_column_to_it(units: UnitsOfWork) -> No
 def test_what_has_no_range_limits_nothing(units: UnitsOfWork) -> None:
     with units.begin() as uow:
         column = table_of(t.Customer).c.id
-        unknown = bulk.stage(uow.session, "some", pl.DataFrame({"customer_id": [7]}))
-        none = bulk.stage(uow.session, "none", bulk.frame_of_ids("customer_id", []), index=("customer_id",))
+        unknown = bulk.stage(uow.session, "staged_some", pl.DataFrame({"customer_id": [7]}))
+        none = bulk.stage(uow.session, "staged_none", bulk.frame_of_ids("customer_id", []), index=("customer_id",))
         for staged in (unknown, none, sa.select(column).subquery()):
             assert within(column, staged).compare(sa.true())
