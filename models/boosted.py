@@ -19,12 +19,12 @@ from models import booster as trees
 from models import outage
 from models.assess import Fitted, model_card, points_of
 from models.catalogue import Recipe
-from models.evaluate import Floats, Ints, auc, logistic_line
+from models.evaluate import Floats, Ints, auc, logistic_line, logit
 from models.feature_list import SPECS
 from models.predictions import TOP_REASONS, Predictions
 from models.reasons import weightiest
 from models.registry import Bundle, Calibration
-from models.sample import Sample, folds
+from models.sample import Sample, SampleError, folds
 from models.serving import check_features, empty_predictions
 
 MODEL, LINE = "model.ubj", "calibration.json"
@@ -77,22 +77,26 @@ class _Trained:
 
 def train(
     recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed: int = 0, threads: int = 2,
-    tuning: Tuning | None = None,
+    tuning: Tuning | None = None, may_be_flat: bool = False,
 ) -> Bundle:  # fmt: skip
-    """Train, calibrate and evaluate a card; without ``tuning`` the size of the sample decides."""
+    """Train, calibrate and evaluate a card; without ``tuning`` the size of the sample decides.
+
+    Raise SampleError when the trees tell nothing of people they were not fitted on; with ``may_be_flat`` everybody
+    then gets the average chance.
+    """
     learn, test = np.flatnonzero(~sample.is_test), np.flatnonzero(sample.is_test)
     outcome, customer = sample.outcome[learn], sample.customer[learn]
     chosen = tuning or Tuning.fitting(len(learn), int(outcome.sum()))
     matrix = _matrix(sample.features, recipe.features)
     main = _trained(recipe, recipe.features, matrix[learn], outcome, customer, tuning=chosen, seed=seed,
-                    threads=threads)  # fmt: skip
+                    threads=threads, may_be_flat=may_be_flat)  # fmt: skip
     parts = main.parts(MODEL, LINE)
     if outage.deserves_fallback(sample.features[learn]):
         names = outage.inside_only(recipe.features)
         columns = [recipe.features.index(n) for n in names]
         inside = matrix[learn[:, None], columns]
         parts |= _trained(
-            recipe, names, inside, outcome, customer, tuning=chosen, seed=seed, threads=threads
+            recipe, names, inside, outcome, customer, tuning=chosen, seed=seed, threads=threads, may_be_flat=True
         ).parts(FALLBACK_MODEL, FALLBACK_LINE)  # fmt: skip
     fitted = Fitted(
         algorithm="boosted",
@@ -160,7 +164,7 @@ def _calibrated(line: Calibration, margin: Floats) -> Floats:
 
 def _trained(
     recipe: Recipe, names: tuple[str, ...], matrix: npt.NDArray[np.float32], outcome: Ints, customer: Ints, *,
-    tuning: Tuning, seed: int, threads: int,
+    tuning: Tuning, seed: int, threads: int, may_be_flat: bool,
 ) -> _Trained:  # fmt: skip
     # Directions speak of badness for the lender: where the event is the good outcome, they turn around.
     turn = 1 if recipe.event_is == "bad" else -1
@@ -180,6 +184,14 @@ def _trained(
         params, held = {**params, "max_depth": depth}, np.arange(len(outcome))
         model = trees.fit(matrix, outcome, params=params, rounds=rounds)
     line = Calibration(*logistic_line(outcome[held], margin))
+    if line.slope <= 0:
+        # A falling line would turn around every direction that the trees were held to.
+        if not may_be_flat:
+            raise SampleError(
+                "on people it was not fitted on, the model tells nothing or the contrary of what happened "
+                f"(calibration slope {line.slope:.2f}): there is nothing to make a card of"
+            )
+        line = Calibration(0.0, float(logit(np.array([outcome[held].mean()]))[0]))
     return _Trained(model, line, params, rounds, margin, held, tried)
 
 

@@ -6,6 +6,7 @@ place and moved there whole, so that a crash leaves either a complete bundle or 
 """
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -96,11 +97,13 @@ class ModelStore:
         if not folder.resolve().is_relative_to(self.root.resolve()):
             raise BundleError(f"model bundle {key!r} lies outside {self.root}")
         try:
-            digests: Mapping[str, str] = json.loads((folder / _MANIFEST).read_bytes())["sha256"]
+            digests = _digests((folder / _MANIFEST).read_bytes())
             raw = {name: (folder / name).read_bytes() for name in (_CARD, _SCHEMA, *digests)}
         except FileNotFoundError as error:
             raise BundleError(f"model bundle {key}: {error.filename} is missing; {remedy}") from None
-        except (ValueError, KeyError, TypeError):
+        except OSError as error:
+            raise BundleError(f"model bundle {key}: {error.filename}: {error.strerror}; {remedy}") from None
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise BundleError(f"model bundle {key}: {_MANIFEST} cannot be read; {remedy}") from None
         for name, content in raw.items():
             if sha256(content).hexdigest() != digests.get(name):
@@ -110,7 +113,28 @@ class ModelStore:
         except (ValueError, KeyError, TypeError) as error:
             raise BundleError(f"model bundle {key}: its card cannot be read ({error}); {remedy}") from None
         del raw[_SCHEMA]
-        return Bundle(card, raw)
+        bundle = Bundle(card, raw)
+        if not _is_itself(bundle, key):
+            raise BundleError(f"model bundle {key}: another model's files are in its folder; {remedy}")
+        return bundle
+
+
+def _digests(manifest: bytes) -> dict[str, str]:
+    """Read the digests of a manifest; its names are files of the folder and nothing else."""
+    digests = json.loads(manifest)["sha256"]
+    if not isinstance(digests, dict) or any(Path(name).name != name or name == ".." for name in digests):
+        raise ValueError("not a list of files")
+    return digests
+
+
+def _is_itself(bundle: Bundle, key: str) -> bool:
+    """Tell whether a bundle is the one that its key names; a version made of its digest is checked against it.
+
+    A whole folder in another's place, or a part left out of the manifest, has sound digests file by file.
+    """
+    name, _, version = key.partition("/")
+    named_by_digest = re.fullmatch(r"[0-9a-f]{12}", version) is not None
+    return bundle.card.name == name and (not named_by_digest or bundle.digest().startswith(version))
 
 
 def _contents(bundle: Bundle) -> dict[str, bytes]:

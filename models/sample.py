@@ -61,6 +61,8 @@ class Sample:
         """Raise SampleError unless both parts hold enough rows with and without the event."""
         if len(self.outcome) == 0:
             raise SampleError("there is no matured label of this population to learn from")
+        if strange := int((~np.isin(self.outcome, (0, 1))).sum()):
+            raise SampleError(f"{strange} outcomes are neither 0 nor 1")
         for part, rows, enough in (("training", ~self.is_test, least), ("test", self.is_test, least // 4)):
             outcome = self.outcome[rows]
             bads, goods = int(outcome.sum()), int(len(outcome) - outcome.sum())

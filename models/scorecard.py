@@ -22,7 +22,7 @@ from models.points import Card, PointsFeature, of_parts
 from models.predictions import Predictions
 from models.reasons import weightiest
 from models.registry import Bundle
-from models.sample import Sample, folds
+from models.sample import Sample, SampleError, folds
 from models.scaling import Scaling
 from models.serving import check_features, empty_predictions
 from models.woe import Fit, fit_woe, log_odds
@@ -76,7 +76,8 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2, exact_r
     card = bundle.card
     main = of_parts(bundle.parts[PART])
     codes = tuple(card.reasons)
-    check_features(card, features, needed=tuple(f.bins.name for f in main.features))
+    asked = (outage.STATUS_FEATURE,) if FALLBACK_PART in bundle.parts else ()
+    check_features(card, features, needed=(*(f.bins.name for f in main.features), *asked))
     if features.is_empty():
         return empty_predictions(codes)
     total, lost, unseen = main.score(features, codes)
@@ -118,6 +119,11 @@ def _calibrated(
             raw[fold == f] = log_odds(part, rows.filter(fold == f))
         fit = fit_woe(rows, bad, directions, seed=seed)
     slope, intercept = logistic_line(bad[held], raw)
+    if slope <= 0:
+        raise SampleError(
+            "on people it was not fitted on, the card tells nothing or the contrary of what happened "
+            f"(calibration slope {slope:.2f}): there is nothing to make a scorecard of"
+        )
     fit = replace(fit, alpha=slope * fit.alpha + intercept, beta=tuple(slope * b for b in fit.beta))
     return to_points(fit, Scaling()), slope * raw + intercept, held
 

@@ -24,7 +24,7 @@ from models.evaluate import Floats, Ints, StabilityBins, auc, evaluate, ks, logi
 from models.predictions import TOP_REASONS, Predictions
 from models.reasons import sayable_sentences, staff_sentences
 from models.registry import Bundle, BundleError, Calibration
-from models.sample import Sample, folds
+from models.sample import Sample, SampleError, folds
 from models.scaling import BandCuts, Scaling
 from models.sequence_net import Architecture, Fit, Net
 from models.sequence_steps import STEP_REASONS, STEP_SET_VERSION, Block, Encoder, Steps
@@ -66,6 +66,8 @@ def train(recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed
     block, length = encoder.encode(steps), steps.length
     learnt = _learn((block[learn], length[learn], sample.outcome[learn]), sample.customer[learn], seed)
     line = Calibration(*logistic_line(sample.outcome[learn], learnt.unseen))
+    if line.slope <= 0:
+        raise SampleError(f"on people they were not fitted on, the nets tell nothing (slope {line.slope:.2f})")
     said = [net.margin(block[test], length[test]) for net in learnt.nets]
     importance = _importance(learnt.nets, encoder, block[learn], length[learn])
     card = _card(recipe, sample, steps, learnt, line=line, said=said, importance=importance,

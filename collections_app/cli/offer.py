@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from collections_app.domain.errors import InvalidInput
+
 if TYPE_CHECKING:
     from collections_app.wiring import App
 
-_MONEY = click.IntRange(min=0)
+_MONEY = click.IntRange(min=0, max=10**15)
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
@@ -35,7 +37,10 @@ def make(
     from collections_app.services.offers import make_list  # brings the models
     from models.deal_closing import Offer
 
-    offer = Offer(margin=margin, exposure=exposure, loss_given_default=lgd, contact_cost=contact_cost)
+    try:
+        offer = Offer(margin=margin, exposure=exposure, loss_given_default=lgd, contact_cost=contact_cost)
+    except ValueError as error:  # a share that is no number passes the range of the option
+        raise InvalidInput(str(error)) from None
     with app.units.begin() as uow:
         told = make_list(uow, business_date=day.date(), models=app.models, offer=offer, capacity=capacity)
     if as_json:
@@ -57,5 +62,8 @@ def export(app: "App", day: datetime, out: Path) -> None:
 
     with app.database.reading() as session:
         rows = offer_list(session, made_on=day.date())
-    rows.write_csv(out)
+    try:
+        rows.write_csv(out)
+    except OSError as error:
+        raise InvalidInput(f"{out} cannot be written: {error.strerror or error}") from None
     click.echo(f"{rows.height:,} accounts written to {out}")

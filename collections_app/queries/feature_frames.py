@@ -44,6 +44,7 @@ from strategies.signals import lending_rules
 Rows = sa.Select[*tuple[Any, ...]]
 
 _YEAR = timedelta(days=366)
+_LARGEST_COUNT = 1e6
 _INSTANT = pl.Datetime("us", "UTC")
 
 CASH_SIGN = {"payment": 1, "writeoff_recovery": 1, "reversal": -1, "chargeback": -1, "refund": -1}
@@ -249,11 +250,20 @@ def _answers(session: Session, answers: sa.FromClause) -> pl.DataFrame:
     return (
         found.join(lifetimes, on="snapshot_on", how="left")
         .with_columns(
-            pl.col(SIGNAL_FIELDS).cast(pl.Float64, strict=False),
+            *(_told_number(name) for name in SIGNAL_FIELDS),
             usable_until=pl.min_horizontal(stated, last_day["longest"]),
         )
         .select(*FRAMES["signals"])
     )
+
+
+def _told_number(name: str) -> pl.Expr:
+    """Read a count; what cannot be one (text, infinite, below zero, beyond any count) tells nothing.
+
+    One such value must not keep a whole book from being scored.
+    """
+    number = pl.col(name).cast(pl.Float64, strict=False)
+    return pl.when(number.is_between(0, _LARGEST_COUNT)).then(number).alias(name)
 
 
 def _attempts(session: Session, owners: sa.Table, since: date, until: date) -> pl.DataFrame:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from collections_app.db.tables import ModelAlert, ModelFigure, ModelVersion, ScoreRun
 from collections_app.db.unit_of_work import UnitOfWork
+from collections_app.domain.errors import InvalidInput
 from collections_app.domain.model_stages import SCORED, Stage
 from collections_app.domain.permissions import SYSTEM, Permission
 from collections_app.queries import model_watch
@@ -35,7 +36,10 @@ def refresh(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
     """
     uow.actor.require(Permission.JOB_RUN)
     session = uow.session
-    limits = Limits(**monitoring_limits(business_date))
+    try:
+        limits = Limits(**monitoring_limits(business_date))
+    except ValueError as error:
+        raise InvalidInput(str(error), code="no_limits") from None
     due = {
         WEEKLY: model_watch.is_due(
             session, WEEKLY, since=business_date - timedelta(days=business_date.weekday()), on=business_date

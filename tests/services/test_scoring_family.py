@@ -275,6 +275,7 @@ def test_a_band_is_held_for_three_days_and_then_moves(units: UnitsOfWork, models
 
 def test_recovery_tells_a_share_and_an_amount_of_every_account(units: UnitsOfWork, models: ModelStore) -> None:
     sample = made_sample(900)
+    sample = replace(sample, outcome=1 - sample.outcome)  # whoever is late pays less, as the directions have it
     shares = np.where(sample.outcome == 1, np.random.default_rng(0).uniform(0.2, 1.0, 900), 0.0)
     few = replace(recipe_of("recovery"), min_events=20)
     told = family.train(few, replace(sample, value=shares), provenance={}, threads=1, min_events=20)
@@ -306,3 +307,23 @@ def test_an_answer_in_a_word_that_nobody_knows_is_an_error_and_never_zero_applic
         run = session.scalars(sa.select(t.ScoreRun)).one()
     assert run.figures["external"] == {"error": 1}
     assert run.figures["features"]["ml_apps_12m"][-1] == 1  # missing, not 0
+
+
+@pytest.mark.parametrize("told", ["inf", "1e39", 1e39, -5, "many"])
+def test_a_count_that_cannot_be_one_is_unknown_and_the_book_is_scored(
+    units: UnitsOfWork, models: ModelStore, bundle: Bundle, told: object
+) -> None:
+    """Trees refuse what is infinite: one such value of a vendor would keep everybody from being scored."""
+    register(units, models, bundle)
+    case_id = open_case(units, 5)
+    with units.begin() as uow:
+        customer_id = uow.session.get_one(t.Case, case_id).customer_id
+        uow.session.add(
+            t.ExternalSignal(customer_id=customer_id, provider="test", snapshot_on=TODAY, received_on=TODAY,
+                             hit_status="hit", purpose_code="post_loan", consent_ref="K1",
+                             fields={"ml_id_all_apps_12m": told})
+        )  # fmt: skip
+    assert score(units, models)["scored"] == 1
+    with units.database.reading() as session:
+        run = session.scalars(sa.select(t.ScoreRun)).one()
+    assert run.figures["features"]["ml_apps_12m"][-1] == 1
