@@ -36,13 +36,14 @@ from collections_app.db.session import Database
 from collections_app.db.tables import Account, ModelVersion
 from collections_app.db.unit_of_work import UnitOfWork, UnitsOfWork
 from collections_app.services import score_runs, scoring
+from collections_app.services.crews import Working, every_nth
 from models import boosted, booster, family
 from models.catalogue import recipe_of
 from models.feature_list import FEATURE_NAMES
 from models.predictions import TOP_REASONS
 from models.registry import Bundle, ModelStore
 from models.sample import Sample
-from models.tally import tally
+from models.tally import added, tally
 
 DAY = date(2026, 6, 1)
 NOW = datetime(2026, 6, 1, 5, tzinfo=UTC)
@@ -149,14 +150,14 @@ def table_job(units: UnitsOfWork, bundle: Bundle, version: int, rows: int, threa
     """Score the table of features by the parts of ``services.scoring``: predict, count, write."""
     seconds = dict.fromkeys(("read", "predict with reasons", "count", "write"), 0.0)
     with units.begin() as uow:
-        model = score_runs.Working(version, "c-card", "bench", "champion", recipe_of("c-card"), bundle)
+        model = Working(version, "c-card", "bench", "champion", recipe_of("c-card"), bundle)
         at = time.perf_counter()
         for chunk in table_chunks(uow, rows):
             seconds["read"] += (then := time.perf_counter()) - at
             said = family.predict(bundle, chunk, threads=threads, exact_reasons=False)
             scored = pl.concat([chunk.select("case_id", "account_id"), said.frame()], how="horizontal")
             seconds["predict with reasons"] += (at := time.perf_counter()) - then
-            score_runs.count(model, tally(bundle, chunk, said, every=max(1, rows // 200_000)))
+            model.figures = added(model.figures, tally(bundle, chunk, said, every=every_nth(rows)))
             seconds["count"] += (then := time.perf_counter()) - at
             score_runs.write_scores(uow, model, scored, business_date=DAY)
             seconds["write"] += (at := time.perf_counter()) - then

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from models.evaluate import Floats, Ints
-from models.sample import Bools, SampleError
+from models.sample import SampleError
 
 NO_LOAN, PAID_OFF, WORST = -2, -1, 5
 """States below 0: nothing owed that month (may borrow again), and paid off or closed (absorbing).
@@ -178,15 +178,6 @@ def observations(panel: Panel, *, event_state: int, every: int = 1, first_mob: i
     return found
 
 
-def person_periods(
-    panel: Panel, *, event_state: int, horizon: int = 1, every: int = 1, first_mob: int = 0
-) -> pl.DataFrame:
-    """Return one row per observation and month ahead: ``observations`` with ``ahead`` 1..horizon and the ``cause`` of
-    that month (0 = still at risk after it). What is known stays that of the observation, ``ahead`` months before.
-    """
-    return expand(observations(panel, event_state=event_state, every=every, first_mob=first_mob), horizon)
-
-
 def expand(found: pl.DataFrame, horizon: int) -> pl.DataFrame:
     """Turn observations into person-periods: a row for each month at risk, up to ``horizon`` months ahead."""
     if horizon < 1:
@@ -222,44 +213,6 @@ def landmark(panel: Panel, *, event_state: int, at_mob: int, window: int, everyb
 
 def _at_risk(event_state: int) -> pl.Expr:
     return (pl.col("worst_ever") < event_state) & (pl.col("state") != PAID_OFF)
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Tensors for a sequence model: ``values`` (N, T, F) float32, ``mask`` (N, T) True where a month was seen.
-
-    Padding stands in front; the last step is the month of the observation, never a later one.
-    """
-
-    values: npt.NDArray[np.float32]
-    mask: Bools
-    names: tuple[str, ...]
-
-
-def sequences(panel: Panel, at: pl.DataFrame, length: int) -> Sequences:
-    """Return the last ``length`` months up to and including each row of ``at`` (``account_id, mob``).
-
-    Steps: one column per state (one-hot), months on book / 12, and the panel's own features unscaled (fit a scaler on
-    training rows only). Raise SampleError for an observation that the panel does not hold.
-    """
-    states = range(NO_LOAN, WORST + 1)
-    steps = panel.frame.select(
-        *((pl.col("state") == s).cast(pl.Float32).alias(f"state_{s}") for s in states),
-        (pl.col("mob") / 12).cast(pl.Float32),
-        *(pl.col(f).cast(pl.Float32).fill_null(0.0) for f in panel.features),
-    )
-    place = panel.frame.select("account_id", "mob", place=pl.int_range(pl.len(), dtype=pl.Int64)).with_columns(
-        start=pl.col("place").min().over("account_id")
-    )
-    found = at.select(pl.col("account_id").cast(pl.Int64), pl.col("mob").cast(pl.Int32)).join(
-        place, on=["account_id", "mob"], how="left", maintain_order="left"
-    )
-    if found["place"].null_count():
-        raise SampleError("the panel has no row for some of the observations")
-    rows = found["place"].to_numpy()[:, None] + np.arange(1 - length, 1)[None, :]
-    mask = rows >= found["start"].to_numpy()[:, None]
-    values = steps.to_numpy()[np.where(mask, rows, 0)] * mask[:, :, None]
-    return Sequences(np.ascontiguousarray(values, dtype=np.float32), mask, tuple(steps.columns))
 
 
 def matrix(frame: pl.DataFrame, names: Sequence[str]) -> Floats:

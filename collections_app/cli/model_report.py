@@ -53,7 +53,7 @@ def report(app: "App", name: str, version: str, out: Path | None, form: str | No
 @click.pass_obj
 def sql(app: "App", name: str, version: str, table: str, key: str, out: Path | None) -> None:
     """Write a scorecard as one portable SELECT: the same points in another system, to the last digit."""
-    from collections_app.services.scoring import load_bundle  # brings the libraries of the models
+    from collections_app.services.crews import load_bundle  # brings the libraries of the models
     from models.sql_export import scorecard_sql
 
     with app.database.reading() as session:

@@ -78,8 +78,12 @@ def _plans(uow: UnitOfWork, day: Day) -> dict[str, Any]:
 def _scoring(uow: UnitOfWork, day: Day) -> dict[str, Any]:
     book = scoring.score_open(uow, business_date=day.business_date, models=day.models)
     moments = moment_scoring.score_moments(uow, business_date=day.business_date, models=day.models)
-    failed = {**book.pop("failed", {}), **moments.pop("failed", {})}
-    return {**book, **moments, **({"failed": failed} if failed else {})}
+    together = {
+        "beside": book.pop("beside", 0) + moments.pop("beside", 0),
+        "failed": book.pop("failed", {}) | moments.pop("failed", {}),
+    }
+    del moments["scored"]  # the step's figure is that of the open book
+    return {**book, **moments, **{name: said for name, said in together.items() if said}}
 
 
 DAILY: tuple[Step, ...] = (

@@ -13,21 +13,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from collections_app.db import bulk
-from collections_app.db.tables import Case, ContactPoint, Episode, ModelVersion, Promise, Score, ScoreRun
+from collections_app.db.tables import Case, ContactPoint, Episode, Promise, Score, ScoreRun
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.contact import PointKind
 from collections_app.domain.errors import InvalidInput, NotConfigured
-from collections_app.domain.model_stages import SCORED, Stage
 from collections_app.domain.permissions import Permission
 from collections_app.domain.promises import PromiseStatus
 from collections_app.queries import call_slots
 from collections_app.services import observations, score_runs
-from collections_app.services.score_runs import Working
-from collections_app.services.scoring import load_bundle
-from models import family, slot_features
-from models.catalogue import BY_NAME
+from collections_app.services.crews import Working, call_up, predict
+from models import slot_features
 from models.registry import ModelStore
-from models.tally import tally
 
 CHUNK_CASES = 50_000
 _PHONES = (PointKind.MOBILE, PointKind.LANDLINE, PointKind.VOIP, PointKind.UNKNOWN)
@@ -43,52 +39,19 @@ def score_moments(
     A champion that cannot work raises NotConfigured; a shadow or challenger that cannot is told under ``failed``.
     """
     uow.actor.require(Permission.JOB_RUN)
-    told: dict[str, Any] = {}
-    failed: dict[str, str] = {}
-    for model in _crew(uow, models, failed):
-        try:
+    crew = call_up(uow, models, asked=lambda recipe: recipe.kind in ("promise", "slot"))
+    for model in list(crew.models):
+
+        def work(model: Working = model) -> None:
             if model.recipe.kind == "promise":
                 _promises(uow, model, on=business_date, threads=threads)
             else:
                 _hours(uow, model, on=business_date, threads=threads, chunk=chunk)
-        except NotConfigured as error:
-            if model.decides:
-                raise
-            failed[model.title] = error.message
-            continue
+
+        crew.let(model, work)
+    for model in crew.models:
         score_runs.close_run(uow, model, business_date=business_date)
-        if model.decides:
-            told[model.recipe.purpose] = model.rows
-    return told | ({"failed": failed} if failed else {})
-
-
-def _crew(uow: UnitOfWork, models: ModelStore, failed: dict[str, str]) -> list[Working]:
-    versions = uow.session.scalars(
-        sa.select(ModelVersion).where(ModelVersion.stage.in_(SCORED)).order_by(ModelVersion.id)
-    ).all()
-    asked = [v for v in versions if (r := BY_NAME.get(v.name)) is not None and r.kind in ("promise", "slot")]
-    led = {v.name for v in asked if v.stage == Stage.CHAMPION}
-    crew = []
-    for version in (v for v in asked if v.name in led):
-        try:
-            bundle = load_bundle(models, version.bundle_key)
-        except NotConfigured as error:
-            if version.stage == Stage.CHAMPION:
-                raise
-            failed[f"{version.name} {version.version}"] = error.message
-            continue
-        crew.append(Working(version.id, version.name, version.version, version.stage, BY_NAME[version.name], bundle))
-    return crew
-
-
-def _predicted(model: Working, rows: pl.DataFrame, threads: int) -> pl.DataFrame:
-    try:
-        said = family.predict(model.bundle, rows, threads=threads, exact_reasons=False)
-    except ValueError as error:
-        raise NotConfigured(f"{model.title}: {error}", code="model_unfit") from None
-    if rows.height:
-        score_runs.count(model, tally(model.bundle, rows, said))
-    return pl.concat([rows.select("case_id", "account_id"), said.frame()], how="horizontal")
+    return crew.told()
 
 
 def _promises(uow: UnitOfWork, model: Working, *, on: date, threads: int) -> None:
@@ -100,7 +63,7 @@ def _promises(uow: UnitOfWork, model: Working, *, on: date, threads: int) -> Non
         rows = observations.of_labels(uow.session, model.recipe, waiting).rows
     except InvalidInput as error:
         raise NotConfigured(f"{model.title}: {error.message}", code="model_unfit") from None
-    scored = _predicted(model, rows, threads).with_columns(made_on=rows["observed_on"])
+    scored = predict(model, rows, threads=threads).with_columns(made_on=rows["observed_on"])
     details = score_runs.as_json_text(scored, {"made_on": "made_on"})
     score_runs.write_scores(uow, model, scored.with_columns(details), business_date=on)
 
@@ -134,7 +97,7 @@ def _hours(uow: UnitOfWork, model: Working, *, on: date, threads: int, chunk: in
         rows = asked.join(features, on="row", maintain_order="left").with_columns(
             pl.col("days_in_case").cast(pl.Float64)
         )
-        scored = _predicted(model, rows, threads).with_columns(hour=rows["local_hour"])
+        scored = predict(model, rows, threads=threads).with_columns(hour=rows["local_hour"])
         score_runs.write_scores(uow, model, _best(scored), business_date=on)
 
 

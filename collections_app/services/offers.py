@@ -18,8 +18,7 @@ from collections_app.queries.feature_frames import raw_frames
 from collections_app.queries.good_accounts import not_overdue
 from collections_app.queries.label_facts import matured_labels
 from collections_app.services import observations, score_runs
-from collections_app.services.score_runs import Working
-from collections_app.services.scoring import load_bundle
+from collections_app.services.crews import Working, load_bundle
 from models import family
 from models.catalogue import recipe_of
 from models.deal_closing import AdverseSelection, Offer, adverse_selection, offer_value, whitelist

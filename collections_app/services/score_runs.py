@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -14,38 +13,11 @@ from collections_app.db.base import table_of
 from collections_app.db.tables import ModelVersion, Score, ScoreRun
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.model_stages import Stage
-from models.catalogue import Recipe
+from collections_app.services.crews import Working
 from models.evaluate import psi
-from models.registry import Bundle
 from models.tally import added, all_points
 
 _WRITTEN = ("case_id", "account_id", "is_fallback", "p_event", "score", "band", "reason_codes", "details")
-
-
-@dataclass
-class Working:
-    """A model at work today: its version, its bundle, and what it did so far."""
-
-    id: int
-    name: str
-    version: str
-    stage: str
-    recipe: Recipe
-    bundle: Bundle
-    run: ScoreRun | None = None
-    rows: int = 0
-    fallback_rows: int = 0
-    figures: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """Name the version in results and messages."""
-        return f"{self.name} {self.version}"
-
-    @property
-    def decides(self) -> bool:
-        """Tell whether strategies see what it says; shadow and challenger only watch."""
-        return self.stage == Stage.CHAMPION
 
 
 def write_scores(uow: UnitOfWork, model: Working, scored: pl.DataFrame, *, business_date: date) -> None:
@@ -71,11 +43,6 @@ def write_scores(uow: UnitOfWork, model: Working, scored: pl.DataFrame, *, busin
     bulk.insert(uow.session, table_of(Score), rows)
     model.rows += rows.height
     model.fallback_rows += int(rows["is_fallback"].sum())
-
-
-def count(model: Working, told: Mapping[str, Any]) -> None:
-    """Add the counts of a chunk to the run's own."""
-    model.figures = added(model.figures, told)
 
 
 def close_run(uow: UnitOfWork, model: Working, *, business_date: date) -> float | None:

@@ -6,7 +6,7 @@ nothing. Work is cut into chunks of cases: a million accounts need the memory of
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,21 +14,17 @@ import polars as pl
 import sqlalchemy as sa
 
 from collections_app.db import bulk
-from collections_app.db.tables import Case, Episode, ModelVersion
+from collections_app.db.tables import Case, Episode
 from collections_app.db.unit_of_work import UnitOfWork
-from collections_app.domain.errors import NotConfigured
-from collections_app.domain.model_stages import SCORED, Stage
 from collections_app.domain.permissions import Permission
 from collections_app.queries.feature_frames import paying_sources, raw_frames
 from collections_app.services import score_runs
-from collections_app.services.score_runs import Working
-from models import family
-from models.catalogue import BY_NAME, Recipe
+from collections_app.services.crews import Crew, Working, call_up, every_nth, predict
+from models.catalogue import Recipe
 from models.feature_list import frames_of
 from models.features import build_features
-from models.registry import Bundle, BundleError, ModelStore
+from models.registry import ModelStore
 from models.schema import RawFrames
-from models.tally import tally
 from strategies.bands import held_bands
 from strategies.model_numbers import BandHold, band_hold
 
@@ -38,20 +34,6 @@ RECOVERY = "recovery"
 EXACT_UP_TO = 5_000
 """Accounts whose reasons are exact contributions; a larger book gets approximate ones (some 100 times faster)."""
 CHUNK_CASES = 50_000
-_DRIFT_ROWS = 200_000
-
-
-@dataclass
-class _Crew:
-    """Who works today. ``routes`` are the champions of risk, the narrowest DPD range first."""
-
-    routes: list[Working]
-    others: list[Working]
-    failed: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def all(self) -> list[Working]:
-        return [*self.routes, *self.others]
 
 
 @dataclass(frozen=True)
@@ -76,73 +58,44 @@ def score_open(
     NotConfigured: nothing is decided on half the models. A shadow that cannot work is told under ``failed``.
     """
     uow.actor.require(Permission.JOB_RUN)
-    crew = _crew(uow, models)
-    if not crew.all:
+    # Models of promises, slots, panels and of accounts not overdue have roads of their own.
+    crew = call_up(uow, models, asked=lambda r: r.kind == "account" and _is_overdue(r), led_by_any=True)
+    if not crew.models:
         return {"scored": 0, "reason": f"no approved {C_CARD}: train one and approve it"}
+    routes = sorted((m for m in crew.models if _is_route(m)), key=lambda m: _width(m.recipe))
     book = _open_book(uow)
-    done = score_runs.already_scored(uow, crew.all, business_date=business_date)
-    todo = {model.id: _todo(book, done, [m.id for m in crew.routes] if model in crew.routes else [model.id])
-            for model in crew.all}  # fmt: skip
+    done = score_runs.already_scored(uow, crew.models, business_date=business_date)
+    todo = {m.id: _todo(book, done, [r.id for r in routes] if _is_route(m) else [m.id]) for m in crew.models}
     waiting = pl.concat(list(todo.values())).unique() if todo else book.select("case_id").clear()
     pairs = book.join(waiting, on="case_id", how="semi")
     if pairs.is_empty():
-        return _told(crew, {}, accounts=0, reason="every open case has its score")
+        return _told(crew, routes, {}, accounts=0, reason="every open case has its score")
     hold = band_hold(business_date)
     day = _Day(
         on=business_date, threads=threads, is_exact=pairs.height <= EXACT_UP_TO,
-        every=-(-pairs.height // _DRIFT_ROWS), hold=hold,
+        every=every_nth(pairs.height), hold=hold,
         bands=score_runs.last_bands(
             uow, purpose=RISK, after=business_date - timedelta(days=hold.hold_days), before=business_date
         ),
     )  # fmt: skip
     unseen = unrouted = 0
     paying = paying_sources(uow.session)
-    also = frames_of({name for model in crew.all for name in model.bundle.card.features})
+    also = frames_of(crew.features)
     for chunk in _chunks(pairs, chunk_cases):
         ids = chunk["account_id"].to_list()
         frames = raw_frames(uow.session, account_ids=ids, as_of=business_date, also=also, paying=paying)
         rows = chunk.join(build_features(frames, business_date), on="account_id")
         rows = rows.join(_arrears(frames, business_date), on="account_id", how="left", maintain_order="left")
         unseen += chunk.height - rows.height
-        unrouted += _score_chunk(uow, crew, todo, rows, day)
-    psi = {m.id: score_runs.close_run(uow, m, business_date=business_date) for m in crew.all}
-    return _told(crew, psi, accounts=pairs.height, unseen=unseen, unrouted=unrouted)
+        unrouted += _score_routes(uow, routes, todo, rows, day)
+        _score_others(uow, crew, todo, rows, day)
+    psi = {m.id: score_runs.close_run(uow, m, business_date=business_date) for m in crew.models}
+    return _told(crew, routes, psi, accounts=pairs.height, unseen=unseen, unrouted=unrouted)
 
 
-def load_bundle(models: ModelStore, key: str) -> Bundle:
-    """Load a bundle; a damaged one is a matter of set-up, not of the case at hand."""
-    try:
-        return models.load(key)
-    except BundleError as error:
-        raise NotConfigured(str(error), code="bundle_damaged") from None
-
-
-def _crew(uow: UnitOfWork, models: ModelStore) -> _Crew:
-    """Load every version that is scored; without any champion nobody works."""
-    versions = uow.session.scalars(
-        sa.select(ModelVersion).where(ModelVersion.stage.in_(SCORED)).order_by(ModelVersion.id)
-    ).all()
-    crew = _Crew([], [])
-    if not any(v.stage == Stage.CHAMPION for v in versions):
-        return crew
-    for version in versions:
-        recipe = BY_NAME.get(version.name)
-        if recipe is None:
-            crew.failed[f"{version.name} {version.version}"] = "this release has no model of this name"
-            continue
-        if recipe.kind != "account" or not _is_overdue(recipe):
-            continue  # models of promises, slots, panels and of accounts not overdue have roads of their own
-        try:
-            bundle = load_bundle(models, version.bundle_key)
-        except NotConfigured as error:
-            if version.stage == Stage.CHAMPION:
-                raise
-            crew.failed[f"{version.name} {version.version}"] = error.message
-            continue
-        model = Working(version.id, version.name, version.version, version.stage, recipe, bundle)
-        (crew.routes if model.decides and recipe.purpose == RISK else crew.others).append(model)
-    crew.routes.sort(key=lambda m: _width(m.recipe))
-    return crew
+def _is_route(model: Working) -> bool:
+    """Tell the cards among which the risk of an account is divided by its days past due."""
+    return model.decides and model.recipe.purpose == RISK
 
 
 def _is_overdue(recipe: Recipe) -> bool:
@@ -189,47 +142,41 @@ def _chunks(pairs: pl.DataFrame, cases_at_once: int) -> Iterator[pl.DataFrame]:
         yield pairs.join(part, on="case_id", how="semi")
 
 
-def _score_chunk(
-    uow: UnitOfWork, crew: _Crew, todo: dict[int, pl.DataFrame], rows: pl.DataFrame, day: _Day
+def _score_routes(
+    uow: UnitOfWork, routes: list[Working], todo: dict[int, pl.DataFrame], rows: pl.DataFrame, day: _Day
 ) -> int:  # fmt: skip
-    """Let every model say its word on a chunk; return how many accounts no card of risk serves."""
-    left = rows.join(todo[crew.routes[0].id], on="case_id", how="semi") if crew.routes else rows.clear()
+    """Let the cards of risk speak, one account for each case; return how many accounts none of them serves."""
+    if not routes:
+        return 0
+    left = rows.join(todo[routes[0].id], on="case_id", how="semi")
     said = []
-    for model in crew.routes:
+    for model in routes:
         mine = left.filter(_serves(model.recipe))
         left = left.filter(~_serves(model.recipe))
         said.append(_predict(model, mine, day).with_columns(model=pl.lit(model.id)))
-    if said:
-        speaking = _one_per_case(pl.concat(said))
-        speaking = held_bands(speaking, day.bands, on=day.on, hold=day.hold)
-        speaking = speaking.with_columns(
-            score_runs.as_json_text(speaking, {"since": "since", "said": "said"})
-        )  # fmt: skip
-        for model in crew.routes:
-            score_runs.write_scores(uow, model, speaking.filter(pl.col("model") == model.id), business_date=day.on)
-    for model in list(crew.others):
-        mine = rows.join(todo[model.id], on="case_id", how="semi").filter(_serves(model.recipe))
-        try:
-            scored = _spoken(model, mine, _predict(model, mine, day))
-        except NotConfigured as error:
-            if model.decides:
-                raise
-            crew.failed[model.title] = error.message
-            crew.others.remove(model)
-            continue
-        score_runs.write_scores(uow, model, scored, business_date=day.on)
+    speaking = held_bands(_one_per_case(pl.concat(said)), day.bands, on=day.on, hold=day.hold)
+    speaking = speaking.with_columns(score_runs.as_json_text(speaking, {"since": "since", "said": "said"}))
+    for model in routes:
+        score_runs.write_scores(uow, model, speaking.filter(pl.col("model") == model.id), business_date=day.on)
     return left.height
 
 
+def _score_others(
+    uow: UnitOfWork, crew: Crew, todo: dict[int, pl.DataFrame], rows: pl.DataFrame, day: _Day
+) -> None:  # fmt: skip
+    """Let the models of other questions, and those that only watch, say their word."""
+    for model in [m for m in crew.models if not _is_route(m)]:
+        mine = rows.join(todo[model.id], on="case_id", how="semi").filter(_serves(model.recipe))
+
+        def work(model: Working = model, mine: pl.DataFrame = mine) -> None:
+            scored = _spoken(model, mine, _predict(model, mine, day))
+            score_runs.write_scores(uow, model, scored, business_date=day.on)
+
+        crew.let(model, work)
+
+
 def _predict(model: Working, rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
-    """Score accounts by one model and count them; raise NotConfigured when it cannot work with these features."""
-    try:
-        said = family.predict(model.bundle, rows, threads=day.threads, exact_reasons=day.is_exact)
-    except ValueError as error:
-        raise NotConfigured(f"{model.title}: {error}", code="model_unfit") from None
-    if rows.height:
-        score_runs.count(model, tally(model.bundle, rows, said, every=day.every))
-    return pl.concat([rows.select("case_id", "account_id"), said.frame()], how="horizontal")
+    return predict(model, rows, threads=day.threads, every=day.every, is_exact=day.is_exact)
 
 
 def _arrears(frames: RawFrames, on: date) -> pl.DataFrame:
@@ -258,22 +205,20 @@ def _one_per_case(scored: pl.DataFrame) -> pl.DataFrame:
 
 
 def _told(
-    crew: _Crew, psi: dict[int, float | None], *, accounts: int, unseen: int = 0, unrouted: int = 0,
-    reason: str | None = None,
+    crew: Crew, routes: list[Working], psi: dict[int, float | None], *, accounts: int, unseen: int = 0,
+    unrouted: int = 0, reason: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Say what was done, in the words of the run's record."""
-    shifted = [p for m in crew.routes if (p := psi.get(m.id)) is not None]
+    shifted = [p for m in routes if (p := psi.get(m.id)) is not None]
     told: dict[str, Any] = {
-        "scored": sum(m.rows for m in crew.routes),
+        **{purpose: rows for purpose, rows in crew.told().items() if purpose != RISK},
+        "scored": sum(m.rows for m in routes),
         "accounts": accounts,
-        "model": ", ".join(m.title for m in crew.routes) or None,
+        "model": ", ".join(m.title for m in routes) or None,
         "psi": round(max(shifted), 4) if shifted else None,
-        "fallback": sum(m.fallback_rows for m in crew.routes),
-        "reason": reason if crew.routes else f"no approved {C_CARD}: train one and approve it",
+        "fallback": sum(m.fallback_rows for m in routes),
+        "reason": reason if routes else f"no approved {C_CARD}: train one and approve it",
         "unseen": unseen,
         "unrouted": unrouted,
-        **{m.recipe.purpose: m.rows for m in crew.others if m.decides},
-        "beside": sum(m.rows for m in crew.others if not m.decides),
-        "failed": dict(crew.failed),
     }
     return {k: v for k, v in told.items() if k == "scored" or v not in (None, 0, {})}

@@ -19,8 +19,6 @@ from models.panel import (
     landmark,
     latest,
     observations,
-    person_periods,
-    sequences,
 )
 from models.sample import SampleError
 
@@ -77,7 +75,7 @@ def test_time_and_cause_count_from_the_observation() -> None:
 
 
 def test_after_the_event_and_after_the_pay_off_nobody_is_at_risk() -> None:
-    found = person_periods(panel_of([0, 1, 0, 0, 1], [0, C, C, C]), event_state=1)
+    found = expand(observations(panel_of([0, 1, 0, 0, 1], [0, C, C, C]), event_state=1), 1)
     assert found.select("account_id", "mob", "ahead", "cause").rows() == [(0, 0, 1, DEFAULT), (1, 0, 1, PREPAID)]
 
 
@@ -110,26 +108,6 @@ def test_a_landmark_wants_the_whole_window_seen() -> None:
 def test_only_accounts_still_at_risk_are_scored_today() -> None:
     told = latest(panel_of([0, 0, 0], [0, 1, 0], [0, 0, C], [0, 0]), event_state=1)
     assert told["account_id"].to_list() == [0]  # had the event, paid off, and no word this month
-
-
-def test_sequences_are_padded_in_front_and_end_at_the_observation() -> None:
-    panel = panel_of([0, 1, 2], [X, 0])
-    made = sequences(panel, pl.DataFrame({"account_id": [1, 0], "mob": [1, 1]}), 3)
-    assert made.values.shape == (2, 3, 9)
-    assert made.values.dtype == np.float32
-    assert made.mask.tolist() == [[False, True, True]] * 2
-    states = made.values[:, :, :8].argmax(axis=2) + X
-    assert states[0, 1:].tolist() == [X, 0]
-    assert states[1, 1:].tolist() == [0, 1]
-    assert not made.values[:, 0].any()
-    with pytest.raises(SampleError, match="no row"):
-        sequences(panel, pl.DataFrame({"account_id": [1], "mob": [2]}), 3)
-
-
-def test_a_sequence_does_not_see_the_month_after() -> None:
-    at = pl.DataFrame({"account_id": [0], "mob": [1]})
-    one, other = (sequences(panel_of([0, 0, tomorrow]), at, 4).values for tomorrow in (0, 5))
-    assert np.array_equal(one, other)
 
 
 def test_people_are_split_whole() -> None:

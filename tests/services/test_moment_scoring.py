@@ -96,7 +96,7 @@ def test_the_best_hour_of_a_day_is_told_with_every_other(
     register(units, models, best_time)
     case_id = callable_case(units)
     callable_case(units, quality="disconnected")  # nobody can be called there
-    assert score(units, models) == {"best_time": 1}
+    assert score(units, models) == {"scored": 1, "best_time": 1}
     (row,) = scores(units)
     assert (row.case_id, row.purpose) == (case_id, "best_time")
     assert row.details is not None
@@ -110,8 +110,8 @@ def test_hours_are_asked_once_a_day_and_anew_the_next(
 ) -> None:
     register(units, models, best_time)
     callable_case(units)
-    assert [score(units, models)["best_time"] for _ in range(2)] == [1, 0]
-    assert score(units, models, TODAY + timedelta(days=1))["best_time"] == 1
+    assert [score(units, models)["scored"] for _ in range(2)] == [1, 0]
+    assert score(units, models, TODAY + timedelta(days=1))["scored"] == 1
 
 
 def test_an_open_promise_is_scored_once_after_it_was_made(
@@ -122,20 +122,20 @@ def test_an_open_promise_is_scored_once_after_it_was_made(
     soon, late = promise(units, made_on=yesterday, due_in=3), promise(units, made_on=yesterday, due_in=20)
     promise(units, made_on=TODAY, due_in=3)  # its day is not over
     promise(units, made_on=yesterday, due_in=3, status=PromiseStatus.KEPT)
-    assert score(units, models) == {"promise": 2}
+    assert score(units, models) == {"scored": 2, "promise": 2}
     by_case = {s.case_id: s for s in scores(units)}
     assert set(by_case) == {soon, late}
     assert by_case[soon].p_event > by_case[late].p_event
     assert by_case[soon].score > by_case[late].score
     assert by_case[soon].details == {"made_on": yesterday.isoformat()}
-    assert score(units, models) == {"promise": 0}
-    assert score(units, models, TODAY + timedelta(days=1)) == {"promise": 1}
+    assert score(units, models) == {"scored": 0}
+    assert score(units, models, TODAY + timedelta(days=1)) == {"scored": 1, "promise": 1}
 
 
 def test_without_a_champion_no_moment_is_scored(units: UnitsOfWork, models: ModelStore, best_time: Bundle) -> None:
     register(units, models, best_time, stage="challenger")
     callable_case(units)
-    assert score(units, models) == {}
+    assert score(units, models) == {"scored": 0}
     assert scores(units) == []
 
 
