@@ -109,7 +109,8 @@ def explain(app: "App", case_id: int, everything: bool, as_json: bool) -> None:
     for row in told.parts:
         if everything or abs(row.points) >= _SHOWN_POINTS:
             value = "missing" if row.value is None else f"{row.value:g}"
-            click.echo(f"{row.points:+8.2f}  {row.feature:28} {value:>12}  {row.reason}")
+            reason = row.reason if row.points < 0 else ""  # what lifted the score is no reason against it
+            click.echo(f"{row.points:+8.2f}  {row.feature:28} {value:>12}  {reason}".rstrip())
 
 
 for _command in (

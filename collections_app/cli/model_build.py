@@ -44,6 +44,8 @@ def build(
     from collections_app.services import training
 
     book: Any = nullcontext(None)
+    if data is None and (mapping_name is not None or business_date is not None):
+        raise InvalidInput("--mapping and --business-date speak of a file: give it with --data")
     if data is not None:
         if mapping_name is None or business_date is None or source is not None:
             raise InvalidInput("--data needs --mapping and --business-date, and takes the place of --source")
@@ -106,7 +108,12 @@ def _explore(f: dict[str, Any]) -> None:
 def _modify(f: dict[str, Any]) -> None:
     held = sum(share == 1 for share in f["missing_share"].values())
     rest = {k: v for k, v in f.items() if k not in ("missing_share", "features") and not isinstance(v, list | dict)}
-    click.echo(f"MODIFY      {f['features']} features, {held} of them always missing")
+    kept = f["features"]
+    if isinstance(kept, list):  # a scorecard chooses
+        click.echo(f"MODIFY      {len(kept)} features kept: {', '.join(kept)}")
+        click.echo(f"            {held} of {len(f['missing_share'])} features are always missing")
+    else:
+        click.echo(f"MODIFY      {kept} features, {held} of them always missing")
     click.echo(f"            {', '.join(f'{k} {v}' for k, v in rest.items())}")
 
 

@@ -78,7 +78,7 @@ class Actor:
     def require(self, permission: Permission) -> None:
         """Raise NotAllowed unless the role grants the permission."""
         if not self.may(permission):
-            raise NotAllowed(f"a {self.role} may not do this (needs {permission})")
+            raise NotAllowed(f"the role {self.role} may not do this (needs {permission})")
 
 
 SYSTEM = Actor(id=None, name="system", role=Role.SYSTEM)

@@ -28,6 +28,7 @@ class ScoreReason:
 class CaseScore:
     """One answer of a model. Higher is always better for the lender; ``p_event`` is the chance of the event.
 
+    ``dpd``: the account's, as it stands now.
     ``is_fallback``: the vendor's answer was not there, and a model that needs none of it spoke.
     ``details`` holds what one number cannot: the chance by hour, the share and amount of a recovery.
     """
@@ -35,6 +36,7 @@ class CaseScore:
     purpose: str
     account_ref: str
     currency: str
+    dpd: int
     score: int
     band: str
     p_event: float
@@ -66,7 +68,7 @@ def case_scores(session: Session, case_id: int) -> tuple[CaseScore, ...]:
     card = ModelVersion.card
     rows = session.execute(
         sa.select(
-            Score, Account.account_ref, Account.currency, ModelVersion.name, ModelVersion.version,
+            Score, Account.account_ref, Account.currency, Account.dpd, ModelVersion.name, ModelVersion.version,
             card["reasons"].label("staff"), card["sayable"].label("sayable"),
         )
         .join(ranked, ranked.c.id == Score.id)
@@ -78,13 +80,13 @@ def case_scores(session: Session, case_id: int) -> tuple[CaseScore, ...]:
     )  # fmt: skip
     return tuple(
         CaseScore(
-            purpose=s.purpose, account_ref=account_ref, currency=currency, score=s.score, band=s.band,
+            purpose=s.purpose, account_ref=account_ref, currency=currency, dpd=dpd, score=s.score, band=s.band,
             p_event=s.p_event,
             event=s.event_name, horizon_days=s.horizon_days, model=name, version=version,
             as_of=s.business_date, is_fallback=s.is_fallback, details=s.details or {},
             reasons=tuple(_reason(code, staff or {}, sayable or {}) for code in s.reason_codes),
         )
-        for s, account_ref, currency, name, version, staff, sayable in rows
+        for s, account_ref, currency, dpd, name, version, staff, sayable in rows
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from collections_app.cli import cli
+from collections_app.cli.model_build import tell_stage
 from collections_app.config import Settings
 from collections_app.db.unit_of_work import UnitsOfWork
 from collections_app.domain.permissions import Actor, Role
@@ -50,6 +51,7 @@ def test_a_card_is_trained_approved_and_listed(app: App, tmp_path: Path) -> None
     [
         (("model", "build", "c-card"), "no bad_30d label has matured"),
         (("model", "build", "c-card", "--data", "x.csv"), "--data needs --mapping and --business-date"),
+        (("model", "build", "c-card", "--mapping", "uci_credit_card"), "give it with --data"),
         (("model", "show", "c-card", "zz"), "there is no c-card zz"),
     ],
 )
@@ -65,3 +67,8 @@ def test_the_feed_is_written_where_it_was_asked_for(app: App, tmp_path: Path) ->
     result = run(app, "feedback", "export", "--as-of", "2026-02-01", "--out", str(out), "--json")
     assert json.loads(result.output)["rows"] == 0
     assert pl.read_parquet(out).is_empty()
+
+
+def test_a_scorecards_choice_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_stage("modify", {"features": ["dpd", "months_late"], "missing_share": {"dpd": 0.0, "ml_apps_7d": 1.0}})
+    assert "2 features kept: dpd, months_late" in capsys.readouterr().out

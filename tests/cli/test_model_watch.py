@@ -64,6 +64,9 @@ def test_a_score_is_laid_open_and_its_parts_add_up(app: App, bundle: Bundle) -> 
     plain = run(app, "model", "explain", str(case_id)).output
     assert "dpd" in plain
     assert f"score {told['score']}" in plain
+    lifted = next(p for p in told["parts"] if p["points"] > 0.05)
+    assert f"{lifted['feature']:28}" in plain
+    assert not [line for line in plain.splitlines() if line.lstrip().startswith("+") and len(line.split()) > 3]
 
 
 def test_a_model_is_moved_by_a_person_with_a_word(app: App, bundle: Bundle) -> None:

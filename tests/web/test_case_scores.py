@@ -133,3 +133,14 @@ def test_a_case_without_a_score_says_what_applies(units: UnitsOfWork, top_case: 
 def test_a_chance_is_a_count_of_a_hundred_and_never_certain(p: float, text: str) -> None:
     assert chance(p, "rolled_m2", 21).startswith(text)
     assert chance(p, "rolled_m2", 21).endswith("accounts like this one roll into M2 within 21 days")
+
+
+def test_no_chance_is_told_of_what_has_happened_already(
+    units: UnitsOfWork, top_case: int, said: Callable[[], str]
+) -> None:
+    assert "go more than 30 days past due within 30 days" in said()
+    with units.begin() as uow:
+        account = uow.session.scalars(sa.select(t.Score.account_id).where(t.Score.case_id == top_case)).first()
+        uow.session.execute(sa.update(t.Account).where(t.Account.id == account).values(dpd=67))
+    assert "expects who reaches 31 days past due, and this account is at 67" in said()
+    assert "of 100 accounts like this one" not in said()

@@ -12,6 +12,8 @@ from collections_app.web.models.words import chance, of_hundred, purpose_of
 
 _BY_ACCOUNT = "recovery"
 _SHOWN_HOURS = 2
+_REACHED = {"bad_30d": 31, "rolled_m2": 31, "rolled_m3": 61}
+"""Events that are over once an account is so many days past due."""
 _BAD_BANDS = {"S5": "bad", "S4": "care", "S1": "good"}
 
 
@@ -68,7 +70,7 @@ def _risk(score: CaseScore, accounts: int) -> RiskNote:
         score=score.score,
         band=score.band,
         tone=_BAD_BANDS.get(score.band, "plain"),
-        sentence=f"{chance(score.p_event, score.event, score.horizon_days)}.",
+        sentence=_said(score),
         held=_held(score),
         model=score.model,
         version=score.version,
@@ -78,6 +80,17 @@ def _risk(score: CaseScore, accounts: int) -> RiskNote:
         reasons=score.reasons,
         sayable=tuple(dict.fromkeys(r.sayable for r in score.reasons if r.sayable)),
     )
+
+
+def _said(score: CaseScore) -> str:
+    """Say the chance, unless what the model expects has happened to this account already."""
+    reached = _REACHED.get(score.event)
+    if reached is not None and score.dpd >= reached:
+        return (
+            f"This model expects who reaches {reached} days past due, and this account is at {score.dpd}: "
+            "the score orders it among others, it tells no chance."
+        )
+    return f"{chance(score.p_event, score.event, score.horizon_days)}."
 
 
 def _held(score: CaseScore) -> str:
