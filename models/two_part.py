@@ -81,7 +81,7 @@ def train(
     given[payers] = out_of_fold
     factor = _factor(share[learn], p[learn] * given[learn], weight[learn])
     expected = np.clip(p * np.clip(_predicted(model, matrix), 0, 1) * factor, 0, 1)
-    measured = measure(share[test], expected[test], weight[test], seed=seed)
+    measured = measure(share[test], expected[test], weight[test], people=sample.customer[test], seed=seed)
     card = replace(
         base.card,
         algorithm="two_part",
@@ -113,14 +113,20 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2, exact_r
     return replace(said, value=value, details=details)
 
 
-def measure(actual: Floats, expected: Floats, weight: Floats, *, seed: int = 0) -> AmountMetrics:
-    """Measure predicted against actual shares (domain brief §3.5); ``weight`` is the amount placed."""
+def measure(
+    actual: Floats, expected: Floats, weight: Floats, *, people: Ints | None = None, seed: int = 0
+) -> AmountMetrics:
+    """Measure predicted against actual shares (domain brief §3.5); ``weight`` is the amount placed.
+
+    The interval draws ``people`` (each row its own without them): placements of one customer come together.
+    """
     from scipy.stats import spearmanr
 
     ratio = _sum_ratio(actual, expected, weight)
     rng = np.random.default_rng(seed)
-    drawn = [rng.integers(0, len(actual), len(actual)) for _ in range(_DRAWS)]
-    ratios = np.array([_sum_ratio(actual[i], expected[i], weight[i]) for i in drawn])
+    known, person = np.unique(np.arange(len(actual)) if people is None else people, return_inverse=True)
+    drawn = (np.bincount(rng.integers(0, len(known), len(known)), minlength=len(known)) for _ in range(_DRAWS))
+    ratios = np.array([_sum_ratio(actual, expected, weight * times[person]) for times in drawn])
     # A draw in which nobody paid has no ratio.
     low, high = np.quantile(ratios[np.isfinite(ratios)], [0.025, 0.975]) if np.isfinite(ratios).any() else (0.0, 0.0)
     spread = float(np.sum((actual - actual.mean()) ** 2))

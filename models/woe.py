@@ -49,7 +49,10 @@ def fit_woe(rows: pl.DataFrame, bad: Ints, directions: Mapping[str, Direction], 
     binned = [b for b in binned if b.iv >= LEAST_IV]
     chosen, columns = _unlike(rows, binned)
     if not chosen:
-        raise SampleError("no feature tells the two outcomes apart: there is nothing to make a scorecard of")
+        raise SampleError(
+            "no feature has bins in which both outcomes are seen often enough and differ: either nothing tells the "
+            "outcomes apart, or something tells them perfectly and is the outcome itself"
+        )
     few = _sampled(len(bad), seed)
     alpha, beta, z = _regress(columns[:, few], bad[few], None)
     # One at a time: a beta often turns or fades because of the one that leaves.

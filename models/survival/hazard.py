@@ -16,10 +16,10 @@ import polars as pl
 from models import booster as trees
 from models.card import ModelCard
 from models.catalogue import Recipe
-from models.evaluate import Floats, Ints, logistic_line
+from models.evaluate import Floats, Ints, logistic_line, logit
 from models.predictions import Predictions
 from models.registry import Bundle, Calibration
-from models.sample import Bools, Sample, folds
+from models.sample import Bools, Sample, SampleError, folds
 from models.survival import told
 from models.survival.curves import Curves, Periods, incidence, repeated
 from models.survival.spells import COMPETING, EVENT
@@ -74,6 +74,13 @@ def fit(x: Matrix, periods: Periods, cause: int, customer: Ints, *, months: int,
     for f, part in enumerate(boosters):
         margin[fold == f] = _margins(part, x[fold == f], months, rounds=rounds)
     line = Calibration(*logistic_line(y, margin[periods.row, periods.ahead - 1]))
+    if line.slope <= 0:  # a falling line would turn every ranking around
+        if cause == EVENT:
+            raise SampleError(
+                f"on people it was not fitted on, the hazard tells nothing (calibration slope {line.slope:.2f}): "
+                "there is nothing to make a card of"
+            )
+        line = Calibration(0.0, float(logit(np.array([y.mean()]))[0]))  # who pays off is then chance alone
     booster = trees.fit(design, y, params=params, rounds=rounds)
     return Cause(booster, line, _hazard(line, margin), {**params, "rounds": rounds}, tried)
 

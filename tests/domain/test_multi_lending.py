@@ -17,8 +17,8 @@ from collections_app.domain.multi_lending import (
     derive,
     local_day,
 )
-from models.external import _ACCEL_GUARD, _LIFETIME_DAYS
-from models.schema import SIGNAL_WINDOWS
+from models.external import _ACCEL_GUARD
+from models.schema import SIGNAL_WINDOWS, WINDOW_DAYS
 from strategies.signals import lending_rules
 
 AS_OF = date(2026, 3, 1)
@@ -43,7 +43,7 @@ def counted(*enquiries: Enquiry, **over: Any) -> dict[str, int | None]:
 def test_the_rules_and_the_model_road_speak_of_the_same_windows() -> None:
     assert tuple(w for w, _ in RULES.windows) == SIGNAL_WINDOWS
     assert RULES.accel_guard == _ACCEL_GUARD
-    assert RULES.lifetime_days == _LIFETIME_DAYS
+    assert dict(RULES.windows) == WINDOW_DAYS
 
 
 @pytest.mark.parametrize(("days", "inside"), [(0, "7d"), (6, "7d"), (7, "15d"), (14, "15d"), (15, "1m"), (30, "3m")])

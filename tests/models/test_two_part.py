@@ -93,3 +93,12 @@ def test_figures_by_hand() -> None:
     assert told.rmse == pytest.approx(np.sqrt((0.01 + 0.01 + 0.09) / 3))
     assert told.sum_ratio == pytest.approx((0.1 + 0.4 + 1.4) / (0.5 + 2.0))
     assert told.spearman == pytest.approx(1)
+
+
+def test_the_interval_draws_people_so_that_placements_of_one_customer_come_together() -> None:
+    rng = np.random.default_rng(3)
+    share = np.repeat(rng.uniform(0, 1, 40), 10)
+    expected, weight = np.full(400, 0.5), np.ones(400)
+    rows, people = measure(share, expected, weight), measure(share, expected, weight, people=np.arange(400) // 10)
+    assert rows.sum_ratio == people.sum_ratio
+    assert people.sum_ratio_high - people.sum_ratio_low > 2 * (rows.sum_ratio_high - rows.sum_ratio_low)

@@ -1,6 +1,6 @@
 """Episodes become labels once, when certain."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -24,6 +24,7 @@ def add_episode(
     ended: int | None = None,
     end_reason: EpisodeEnd | None = None,
     entry: date = ENTRY,
+    heard_after: int = 0,
 ) -> int:
     """Add an episode that was seen every day for ``days`` days, one day later each time."""
     with units.begin() as uow:
@@ -56,8 +57,9 @@ def add_episode(
         # Heard of for so many days; after that the source said nothing more.
         for d in range(days):
             make_standing(
-                session, account_id=account.id, batch_id=batch.id, from_on=entry + timedelta(days=d), dpd=d + 1
-            )
+                session, account_id=account.id, batch_id=batch.id, from_on=entry + timedelta(days=d), dpd=d + 1,
+                known_from=datetime.combine(entry + timedelta(days=heard_after), time(5), tzinfo=UTC),
+            )  # fmt: skip
         return account.id
 
 
@@ -120,3 +122,13 @@ def test_the_lenders_own_label_stands(units: UnitsOfWork) -> None:
 def test_an_agent_may_not_mature_labels(units: UnitsOfWork) -> None:
     with units.begin(Actor(1, "ann", Role.AGENT, 1)) as uow, pytest.raises(NotAllowed):
         labelling.mature(uow, business_date=MATURE)
+
+
+@pytest.mark.parametrize(("heard_after", "labelled"), [(0, 1), (3, 1), (4, 0), (20, 0)])
+def test_of_days_before_an_account_was_first_heard_of_only_survivors_are_known_so_they_teach_nothing(
+    units: UnitsOfWork, heard_after: int, labelled: int
+) -> None:
+    add_episode(units, days=31, heard_after=heard_after)
+    told = mature(units)
+    assert len(labels(units)) == labelled
+    assert (told.get("before_our_time", 0) > 0) == (labelled == 0)

@@ -5,7 +5,7 @@ probability and whether anybody worked the account, and are stored once. Repeata
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from collections_app.db import bulk
 from collections_app.db.base import table_of
-from collections_app.db.tables import TrainingLabel
+from collections_app.db.tables import AccountStanding, TrainingLabel
 from collections_app.db.unit_of_work import UnitOfWork
 from collections_app.domain.permissions import Permission
 from collections_app.services.labelling import behaviour, contacts, episodes, treatment
-from models.labels import LABEL_ROWS
+from models.labels import LABEL_ROWS, POSTING_LAG_DAYS
 
 Labeller = Callable[[Session, date], pl.DataFrame]
 """Returns the rows (models.labels.LABEL_ROWS) that are due on a day and not stored yet; outcome null = not certain."""
@@ -45,12 +45,38 @@ def mature(uow: UnitOfWork, *, business_date: date) -> dict[str, int]:
         found = labeller(uow.session, business_date)
         decided = found.filter(pl.col("outcome").is_not_null())
         counts["unknown"] += found.height - decided.height
-        certain = _news(uow.session, decided)
+        heard = _heard_of(uow.session, decided)
+        if heard.height < decided.height:
+            counts["before_our_time"] = counts.get("before_our_time", 0) + decided.height - heard.height
+        certain = _news(uow.session, heard)
         counts["matured"] += certain.height
         if certain.height:
             _store(uow.session, treatment.with_treatment(uow.session, certain))
         counts |= {str(name): int(n) for name, n in certain.group_by("label").len().sort("label").iter_rows()}
     return counts
+
+
+def _heard_of(session: Session, rows: pl.DataFrame) -> pl.DataFrame:
+    """Leave out observations of days before a lender first told us of the account.
+
+    Of that past we know those who were still there to be told of: the late ones stayed, who paid was gone. Such rows
+    make a sample of survivors in which nearly everybody is bad. A lender who knows better sends labels.
+    """
+    if rows.is_empty():
+        return rows
+    standing = table_of(AccountStanding)
+    asked = bulk.stage(session, "staged_observed", rows.select("account_id").unique(), index=("account_id",))
+    first = bulk.read(
+        session,
+        sa.select(asked.c.account_id, sa.func.min(standing.c.known_from).label("heard_at"))
+        .join(standing, standing.c.account_id == asked.c.account_id)
+        .group_by(asked.c.account_id),
+        {"account_id": pl.Int64, "heard_at": pl.Datetime("us", "UTC")},
+    )
+    # A day's feed may come some days later; then its own day was not yet heard of.
+    since = pl.col("heard_at").dt.date() - timedelta(days=POSTING_LAG_DAYS)
+    known = rows.join(first, on="account_id", how="left", maintain_order="left")
+    return known.filter(pl.col("observed_on") >= since).drop("heard_at")
 
 
 def _news(session: Session, rows: pl.DataFrame) -> pl.DataFrame:
