@@ -1,4 +1,4 @@
-"""``collections model``: train, look at and approve the cards."""
+"""``collections model``: build, look at, move and watch the models."""
 
 import json
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ _SHOWN_POINTS = 0.05
 
 @click.group("model")
 def group() -> None:
-    """Train, look at and approve predictive models."""
+    """Build, look at, move and watch predictive models."""
 
 
 @group.command("list")
@@ -103,9 +103,13 @@ def explain(app: "App", case_id: int, everything: bool, as_json: bool) -> None:
         click.echo(json.dumps(told.as_dict()))
         return
     click.echo(f"case {case_id}, account {told.account_ref}, {told.as_of}: {told.model} {told.version}")
-    click.echo(
-        f"score {told.score} ({told.band}), P({told.event_name}) {told.p_event:.4f}, without any of it {told.base:.1f}"
-    )
+    chance = "no chance told" if told.reached is not None else f"P({told.event_name}) {told.p_event:.4f}"
+    click.echo(f"score {told.score} ({told.band}), {chance}, without any of it {told.base:.1f}")
+    if told.reached is not None:
+        click.echo(
+            f"{told.event_name} expects who reaches {told.reached} days past due, and this account was at {told.dpd} "
+            "that day: the score orders it among others"
+        )
     for row in told.parts:
         if everything or abs(row.points) >= _SHOWN_POINTS:
             value = "missing" if row.value is None else f"{row.value:g}"

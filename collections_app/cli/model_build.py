@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from collections_app.cli.model_watch import person
 from collections_app.domain.errors import InvalidInput
-from collections_app.domain.permissions import SYSTEM
+from collections_app.domain.permissions import SYSTEM, Actor
 
 if TYPE_CHECKING:
     from collections_app.services.training import TrainedModel
@@ -32,17 +33,20 @@ _SHOWN = 12
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--stop-after", type=click.Choice(["sample", "explore"]), help="look only; nothing is fitted")
 @click.option("--dry-run", is_flag=True, help="go through every stage and register nothing")
+@click.option("--by", "username", help="the person who builds it by hand; another one approves it then")
+@click.option("--password", help="with --by; asked for when not given")
 @click.option("--json", "as_json", is_flag=True, help="print the model card as JSON")
 @click.pass_obj
 def build(
     app: "App", name: str, algorithm: str | None, source: str | None, data: Path | None, mapping_name: str | None,
     business_date: datetime | None, split: Path | None, out_of_time: int | None, seed: int, threads: int,
-    stop_after: str | None, dry_run: bool, as_json: bool,
+    stop_after: str | None, dry_run: bool, username: str | None, password: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Build a model: sample, explore, modify, model, assess. It works only after a person approved it."""
     from collections_app.intake.mapping import load_mapping
     from collections_app.services import training
 
+    actor = _builder(app, username, password)
     book: Any = nullcontext(None)
     if data is None and (mapping_name is not None or business_date is not None):
         raise InvalidInput("--mapping and --business-date speak of a file: give it with --data")
@@ -57,14 +61,25 @@ def build(
             "name": name, "source": source, "split": split, "out_of_time": out_of_time, "data": scratch, "seed": seed,
         }  # fmt: skip
         if stop_after is not None:
-            told = training.sample_for(app.units, actor=SYSTEM, explore=stop_after == "explore", **drawn)
+            told = training.sample_for(app.units, actor=actor, explore=stop_after == "explore", **drawn)
             _look(told, as_json=as_json)
             return
         model = training.build(
-            app.units, actor=SYSTEM, models=app.models, algorithm=algorithm, threads=threads, keep=not dry_run,
+            app.units, actor=actor, models=app.models, algorithm=algorithm, threads=threads, keep=not dry_run,
             tell=None if as_json else tell_stage, **drawn,
         )  # fmt: skip
     _result(model, as_json=as_json)
+
+
+def _builder(app: "App", username: str | None, password: str | None) -> Actor:
+    """Return who builds: the person named, who proves it, else the system."""
+    if username is None:
+        if password is not None:
+            raise InvalidInput("--password proves who builds: name the person with --by")
+        return SYSTEM
+    if password is None:  # asked on stderr: stdout may be JSON
+        password = click.prompt("Password", hide_input=True, err=True, type=str)
+    return person(app, username, password)
 
 
 def _look(told: dict[str, Any], *, as_json: bool) -> None:
@@ -148,7 +163,7 @@ def _assess(f: dict[str, Any]) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def ready(app: "App", as_json: bool) -> None:
-    """Tell which models have outcomes enough to be built, and which one works now."""
+    """Tell which models may have outcomes enough to be built, and which one works now."""
     from collections_app.services.model_readiness import readiness
 
     with app.database.reading() as session:
@@ -158,7 +173,8 @@ def ready(app: "App", as_json: bool) -> None:
         return
     click.echo(f"{'model':18} {'works':8} {'with':>9} {'without':>9} {'needed':>7}  advice")
     for r in rows:
-        click.echo(f"{r.name:18} {r.works:8} {r.events:>9,} {r.others:>9,} {r.needed:>7,}  {r.advice}")
+        held = " ".join(f"{'-' if n is None else format(n, ',')!s:>9}" for n in (r.events, r.others))
+        click.echo(f"{r.name:18} {r.works:8} {held} {r.needed:>7,}  {r.advice}")
 
 
 @click.command("install-generic")

@@ -16,6 +16,16 @@ from collections_app.db.tables import Account, ModelVersion, Score, ScoreRun
 RISK = "risk"
 
 
+_REACHED = {"bad_30d": 31, "rolled_m2": 31, "rolled_m3": 61}
+"""Events that are over once an account is so many days past due."""
+
+
+def reached(event: str, dpd: int) -> int | None:
+    """Return the DPD at which the event is over if an account at ``dpd`` is there already: no chance is told then."""
+    at = _REACHED.get(event)
+    return at if at is not None and dpd >= at else None
+
+
 @dataclass(frozen=True)
 class ScoreReason:
     """Why a score is what it is: for staff, and as an agent may say it ("" = nothing may be said of it)."""

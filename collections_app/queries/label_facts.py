@@ -82,6 +82,23 @@ def count_labels(session: Session, *, until: date) -> pl.DataFrame:
     return bulk.read(session, statement, schema)
 
 
+def count_arms(session: Session, *, label: str, until: date) -> pl.DataFrame:
+    """Count the matured labels of a known arm: ``arm, rows, events, drawn`` (with a propensity between 0 and 1)."""
+    drawn = sa.and_(TrainingLabel.propensity > 0, TrainingLabel.propensity < 1)
+    statement = (
+        sa.select(
+            TrainingLabel.arm, sa.func.count().label("rows"), sa.func.sum(TrainingLabel.outcome).label("events"),
+            sa.func.sum(sa.case((drawn, 1), else_=0)).label("drawn"),
+        )
+        .where(TrainingLabel.label == label, TrainingLabel.matured_on <= until, TrainingLabel.arm.is_not(None))
+        .group_by(TrainingLabel.arm)
+        .order_by(TrainingLabel.arm)
+    )  # fmt: skip
+    return bulk.read(
+        session, statement, {"arm": pl.String, "rows": pl.Int64, "events": pl.Int64, "drawn": pl.Int64}
+    )  # fmt: skip
+
+
 def count_ever_bad(session: Session) -> tuple[int, int]:
     """Count the accounts, and of them those that were ever 31 days past due: what models of panels live on."""
     accounts = session.scalar(sa.select(sa.func.count()).select_from(Account)) or 0

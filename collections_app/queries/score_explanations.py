@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from collections_app.db.tables import Account, ModelVersion, Score, ScoreRun
 from collections_app.domain.errors import NotConfigured, NotFound
+from collections_app.queries.case_scores import reached
 from collections_app.queries.feature_frames import raw_frames
 from models.explain import Part, explain
 from models.features import build_features
@@ -24,6 +25,8 @@ class ScoreExplanation:
     """A stored score, and its parts in points. ``base`` is what it would be if no feature said anything.
 
     ``difference``: points of the score built anew less the stored one: its rounding, or facts that reached us later.
+    ``dpd``: days past due on that day. ``reached``: the DPD at which the event is over, if the account was there by
+    then: ``p_event`` orders it among others and is no chance.
     """
 
     case_id: int
@@ -38,6 +41,8 @@ class ScoreExplanation:
     base: float
     is_fallback: bool
     difference: float
+    dpd: int | None
+    reached: int | None
     parts: tuple[Part, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,8 +70,11 @@ def explain_score(session: Session, models: ModelStore, case_id: int) -> ScoreEx
         told = explain(models.load(model.bundle_key), features)
     except (BundleError, ValueError) as error:
         raise NotConfigured(f"{model.name} {model.version}: {error}", code="model_unfit") from None
+    days = features["dpd"][0]
+    dpd = None if days is None else int(days)
     return ScoreExplanation(
         case_id=case_id, account_ref=account_ref, as_of=score.business_date, model=model.name, version=model.version,
         event_name=score.event_name, p_event=score.p_event, score=score.score, band=score.band, base=told.base,
-        is_fallback=told.is_fallback, difference=round(told.points - score.score, 3), parts=told.parts,
+        is_fallback=told.is_fallback, difference=round(told.points - score.score, 3), dpd=dpd,
+        reached=None if dpd is None else reached(score.event_name, dpd), parts=told.parts,
     )  # fmt: skip

@@ -50,9 +50,10 @@ def _check_champion(uow: UnitOfWork, model: ModelVersion, note: str) -> None:
         raise NotAllowed(f"{uow.actor.name} trained {model.name} {model.version}: another person approves it")
     alarms = model.card.get("alarms") or ()
     if alarms and not note.strip():
+        told = "one" if len(alarms) == 1 else f"{len(alarms)}, of which the first"
         raise NotAllowed(
-            f"{model.name} {model.version} has alarms that must be inspected first: {' '.join(alarms)} "
-            "Say in the note what was inspected.",
+            f"{model.name} {model.version} has alarms that must be inspected first ({told}): {alarms[0]} Read them on "
+            f"the model's page or with `collections model show`, and say in the note what was inspected.",
             code="alarms_not_inspected",
         )
 

@@ -314,11 +314,12 @@ def _alarms(measured: Metrics, horizons: Mapping[str, Mapping[str, Any]]) -> tup
     if measured.ks > _SUSPICIOUS_KS:
         notes.append(f"KS {measured.ks:.2f} is above {_SUSPICIOUS_KS}: look for leakage before approving.")
     for month, told in horizons.items():
+        span = f"{month} month{'' if int(month) == 1 else 's'}"
         if told["events"] < _FEW_EVENTS:
-            notes.append(f"Only {told['events']} test rows had the event within {month} months: shaky figures.")
+            notes.append(f"Only {told['events']} test rows had the event within {span}: shaky figures.")
         elif not _RATIO[0] <= told["observed"] / max(told["expected"], 1e-9) <= _RATIO[1]:
             notes.append(
-                f"Within {month} months {told['observed']:.2%} had the event, {told['expected']:.2%} were expected: "
+                f"Within {span} {told['observed']:.2%} had the event, {told['expected']:.2%} were expected: "
                 "recalibrate before use."
             )
     return tuple(notes)

@@ -52,6 +52,7 @@ def test_a_card_is_trained_approved_and_listed(app: App, tmp_path: Path) -> None
         (("model", "build", "c-card"), "no bad_30d label has matured"),
         (("model", "build", "c-card", "--data", "x.csv"), "--data needs --mapping and --business-date"),
         (("model", "build", "c-card", "--mapping", "uci_credit_card"), "give it with --data"),
+        (("model", "build", "c-card", "--password", "x"), "name the person with --by"),
         (("model", "show", "c-card", "zz"), "there is no c-card zz"),
     ],
 )
@@ -60,6 +61,24 @@ def test_a_refusal_is_one_sentence(app: App, arguments: tuple[str, ...], message
     assert result.exit_code != 0
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_who_builds_by_hand_does_not_approve_and_a_book_says_what_it_lacks(app: App, tmp_path: Path) -> None:
+    book = uci_like_file(tmp_path / "book.csv", rows=1_200)
+    with app.units.begin(ADMIN) as uow:
+        for name, role in (("sam", Role.STRATEGIST), ("kim", Role.STRATEGIST), ("vera", Role.SUPERVISOR)):
+            create_user(uow, username=name, display_name=name, password="correct horse", role=role)
+    aside = ("--data", str(book), "--mapping", "uci_credit_card", "--business-date", "2005-09-30")
+    build = ("model", "build", "c-card", "--algorithm", "scorecard", *aside, "--json", "--by")
+    assert "wrong password" in run(app, *build, "sam", typed="guess\n").output
+    assert "may not do this" in run(app, *build, "vera", typed="correct horse\n").output
+    trained = json.loads(run(app, *build, "sam", typed="correct horse\n").stdout)
+    approve = ("model", "approve", "c-card", trained["version"], "--note", "figures and alarms read", "--by")
+    assert "sam trained c-card" in run(app, *approve, "sam", typed="correct horse\n").output
+    assert "champion" in run(app, *approve, "kim", typed="correct horse\n").output
+    line = next(r for r in run(app, "model", "ready").output.splitlines() if r.startswith("b-survival"))
+    assert line.split()[2:4] == ["-", "-"]
+    assert "the book is empty" in line
 
 
 def test_the_feed_is_written_where_it_was_asked_for(app: App, tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ def test_a_score_is_laid_open_and_its_parts_add_up(app: App, bundle: Bundle) -> 
     plain = run(app, "model", "explain", str(case_id)).output
     assert "dpd" in plain
     assert f"score {told['score']}" in plain
+    assert (told["dpd"], told["reached"]) == (70, 31)
+    assert "P(bad_30d)" not in plain, "it has happened"
+    assert "expects who reaches 31 days past due, and this account was at 70" in plain
+    early = run(app, "model", "explain", str(scored_case(app, dpd=5))).output
+    assert "P(bad_30d) 0." in early
     lifted = next(p for p in told["parts"] if p["points"] > 0.05)
     assert f"{lifted['feature']:28}" in plain
     assert not [line for line in plain.splitlines() if line.lstrip().startswith("+") and len(line.split()) > 3]

@@ -95,6 +95,13 @@ def test_alarms_are_inspected_before_a_card_may_work(units: UnitsOfWork, note: s
     assert stages(units)["a"] == ("champion", "sam")
 
 
+def test_many_alarms_are_told_as_a_count_and_the_first(units: UnitsOfWork) -> None:
+    add_version(units, "a", alarms=["KS 0.71 is above 0.60.", "Only 3 events.", "One feature leads."])
+    with pytest.raises(NotAllowed, match=r"\(3, of which the first\): KS 0\.71 .* model show") as refusal:
+        move(units, "a", Stage.CHAMPION)
+    assert "Only 3" not in refusal.value.message
+
+
 @pytest.mark.parametrize(("start", "to"), [(a, b) for a in Stage for b in Stage if b != a and b not in MOVES[a]])
 def test_a_move_that_the_stages_do_not_know_is_refused(units: UnitsOfWork, start: Stage, to: Stage) -> None:
     add_version(units, "a", stage=start)

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from collections_app.db import tables as t
 from collections_app.db.unit_of_work import UnitsOfWork
@@ -22,7 +23,7 @@ from collections_app.services.observations import Observations, observe
 from models.catalogue import recipe_of
 from models.registry import ModelStore
 from tests.card_books import OBSERVED, make_labelled_book
-from tests.factories import TODAY, make_account, make_attempt, make_case, make_point, make_standing
+from tests.factories import TODAY, make_account, make_attempt, make_case, make_episode, make_point, make_standing
 
 MADE = date(2026, 2, 2)
 SAM = Actor(id=7, name="sam", role=Role.STRATEGIST)
@@ -208,9 +209,46 @@ def test_looking_at_the_sample_fits_nothing(units: UnitsOfWork) -> None:
     assert told["explore"]["features"][0]["name"] in recipe_of("c-card").features
 
 
+def ready_in(session: Session, name: str) -> model_readiness.Readiness:
+    return next(r for r in model_readiness.readiness(session, until=TODAY) if r.name == name)
+
+
 def ready(units: UnitsOfWork, name: str) -> model_readiness.Readiness:
     with units.database.reading() as session:
-        return next(r for r in model_readiness.readiness(session, until=TODAY) if r.name == name)
+        return ready_in(session, name)
+
+
+def test_uplift_is_counted_in_each_arm(units: UnitsOfWork) -> None:
+    make_labelled_book(units, rows=600, dpd=3)
+    with units.begin() as uow:
+        uow.session.execute(sa.update(t.TrainingLabel).values(label="cured_10d", arm="champion", propensity=0.97))
+    assert ready(units, "uplift").advice.endswith("arms with outcomes: champion")
+    with units.begin() as uow:
+        held = sa.select(t.TrainingLabel.id).where(t.TrainingLabel.outcome == 1).limit(3)
+        uow.session.execute(sa.update(t.TrainingLabel).where(t.TrainingLabel.id.in_(held)).values(arm="holdout"))
+    told = ready(units, "uplift")
+    assert (told.events, told.others, told.is_worth_trying) == (3, 0, False)
+    assert told.advice == "wait: 0 of 72 outcomes without the event in the hold-out"
+    with units.begin() as uow:
+        half = sa.select(t.TrainingLabel.id).where(t.TrainingLabel.id % 3 == 0)
+        uow.session.execute(sa.update(t.TrainingLabel).where(t.TrainingLabel.id.in_(half)).values(arm="holdout"))
+    assert ready(units, "uplift").is_worth_trying
+    with units.begin() as uow:
+        uow.session.execute(sa.update(t.TrainingLabel).values(propensity=1.0))
+    assert "600 outcomes carry no chance of being drawn" in ready(units, "uplift").advice
+
+
+@pytest.mark.parametrize("name", ["b-survival", "b-sequence"])
+def test_accounts_are_no_outcomes_of_a_panel(units: UnitsOfWork, name: str) -> None:
+    assert ready(units, name).advice == "wait: the book is empty; this model learns from month ends of the ledger"
+    with units.begin() as uow:
+        case = make_case(uow.session, account=False)
+        account = make_account(uow.session, customer_id=case.customer_id)
+        assert ready_in(uow.session, name).advice == "wait: no account was ever 31 days past due"
+        make_episode(uow.session, account_id=account.id, case_id=case.id, max_dpd=40)
+    told = ready(units, name)
+    assert (told.events, told.others, told.is_worth_trying) == (None, None, False)
+    assert told.advice == f"not counted: collections model build {name} --dry-run tells"
 
 
 def test_from_the_cold_start_to_a_model_of_its_own(units: UnitsOfWork, models: ModelStore) -> None:
@@ -225,7 +263,9 @@ def test_from_the_cold_start_to_a_model_of_its_own(units: UnitsOfWork, models: M
     assert ready(units, "c-card").works == "generic"
     assert model_readiness.build_when_ready(units, actor=SYSTEM, models=models) == {"built": {}, "refused": {}}
     make_labelled_book(units, rows=480)
-    assert ready(units, "c-card").advice == "enough: build it"
+    assert ready(units, "c-card").advice == (
+        "enough before the population is looked at: collections model build c-card --dry-run tells"
+    )
     built = model_readiness.build_when_ready(units, actor=SYSTEM, models=models, threads=1)
     # Of the accounts of the book (DPD 1 to 59) too few are at DPD 1 to 9 for an entry card; that is told, not hidden.
     assert set(built["built"]) == {"c-card"}

@@ -6,14 +6,12 @@ from datetime import date
 from itertools import pairwise
 
 from collections_app.domain.money import Money
-from collections_app.queries.case_scores import RISK, CaseScore, ScoreReason
+from collections_app.queries.case_scores import RISK, CaseScore, ScoreReason, reached
 from collections_app.web.formatting import amount
 from collections_app.web.models.words import chance, of_hundred, purpose_of
 
 _BY_ACCOUNT = "recovery"
 _SHOWN_HOURS = 2
-_REACHED = {"bad_30d": 31, "rolled_m2": 31, "rolled_m3": 61}
-"""Events that are over once an account is so many days past due."""
 _BAD_BANDS = {"S5": "bad", "S4": "care", "S1": "good"}
 
 
@@ -84,10 +82,10 @@ def _risk(score: CaseScore, accounts: int) -> RiskNote:
 
 def _said(score: CaseScore) -> str:
     """Say the chance, unless what the model expects has happened to this account already."""
-    reached = _REACHED.get(score.event)
-    if reached is not None and score.dpd >= reached:
+    at = reached(score.event, score.dpd)
+    if at is not None:
         return (
-            f"This model expects who reaches {reached} days past due, and this account is at {score.dpd}: "
+            f"This model expects who reaches {at} days past due, and this account is at {score.dpd}: "
             "the score orders it among others, it tells no chance."
         )
     return f"{chance(score.p_event, score.event, score.horizon_days)}."
