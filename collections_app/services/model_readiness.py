@@ -65,8 +65,9 @@ class Readiness:
         return f"{'not counted' if self.events is None else how}: collections model build {self.name} --dry-run tells"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
-        return {**asdict(self), "advice": self.advice}
+        """Return plain values, ready for JSON; ``enough`` is null where nothing was counted."""
+        enough = None if self.events is None else not self.lack
+        return {**asdict(self), "enough": enough, "advice": self.advice}
 
 
 @dataclass(frozen=True)

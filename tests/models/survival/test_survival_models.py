@@ -75,6 +75,7 @@ def test_a_model_learns_what_made_the_book(bundles: dict[str, Bundle], algorithm
     assert card.test["auc"] > 0.6
     told = card.test["by_horizon"]
     assert set(told) == {"1", "3", "6"}
+    assert any("within 1 month: shaky" in alarm for alarm in card.alarms)
     assert told["6"]["expected"] == pytest.approx(told["6"]["observed"], abs=0.06)
     assert told["3"]["uno_c_interval"]["low"] < told["3"]["uno_c"] < told["3"]["uno_c_interval"]["high"]
     json.dumps(card.as_json(), allow_nan=False)
