@@ -29,8 +29,10 @@ def fired(figures: Sequence[Figure], limits: Limits, *, psi_before: Sequence[flo
     lasting = [*psi, *psi_before][: limits.psi_days]
     if psi and len(lasting) == limits.psi_days and min(lasting) > limits.psi_act:
         told = ", ".join(f"{v:.2f}" for v in reversed(lasting))
-        said = f"The book has moved away from development: PSI {told} on {limits.psi_days} scoring days"
-        found.append(Trigger(PSI, f"{said}, above {limits.psi_act}. Retrain or bring a challenger."))
+        said = ("The book has moved away from development, or the card serves accounts beyond those it learnt from "
+                "(see PSI by days past due)")  # fmt: skip
+        day = f"PSI {told} on {limits.psi_days} scoring days, above {limits.psi_act}"
+        found.append(Trigger(PSI, f"{said}: {day}. Retrain or bring a challenger."))
     missing = sorted(f.segment for f in figures if f.metric == "missing_share" and f.verdict == "act")
     if missing:
         named = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")

@@ -34,6 +34,7 @@ class Estimate:
 class ModelLine:
     """One version: what it predicts, what it learnt from, how good it was, how it does.
 
+    ``is_inspected``: a person made it the champion and wrote down what was looked at.
     ``psi``, ``scored_on``, ``scored_rows`` and ``fallback_rows`` are those of its newest run.
     """
 
@@ -55,6 +56,7 @@ class ModelLine:
     train_events: int | None
     estimates: tuple[Estimate, ...]
     has_alarms: bool
+    is_inspected: bool
     scored_on: date | None
     scored_rows: int | None
     fallback_rows: int | None
@@ -90,7 +92,7 @@ class MoveLine:
 
 @dataclass(frozen=True)
 class FigureLine:
-    """One figure of the monitoring."""
+    """One figure of the monitoring; ``development``: the same figure then, where the monitoring held it beside."""
 
     on: date
     cadence: str
@@ -102,6 +104,7 @@ class FigureLine:
     rows: int
     events: int | None
     verdict: str
+    development: float | None
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def list_alerts(session: Session, *, model_id: int | None = None, limit: int = 1
 
 def _lines(session: Session, which: sa.ColumnElement[bool]) -> list[ModelLine]:
     model = sa.select(ModelVersion.id).where(which)
-    runs, alerts = _newest_runs(session, model), _open_alerts(session, model)
+    runs, alerts, inspected = _newest_runs(session, model), _open_alerts(session, model), _inspected(session, model)
     parts = ("title", "event_name", "event_is", "horizon_days", "sample", "test", "alarms", "provenance")
     rows = session.execute(
         sa.select(
@@ -194,10 +197,10 @@ def _lines(session: Session, which: sa.ColumnElement[bool]) -> list[ModelLine]:
         .where(which)
         .order_by(ModelVersion.name, ModelVersion.id.desc())
     )  # fmt: skip
-    return [_line(row._mapping, runs.get(row.id), alerts.get(row.id, 0)) for row in rows]
+    return [_line(row._mapping, runs.get(row.id), alerts.get(row.id, 0), row.id in inspected) for row in rows]
 
 
-def _line(row: Mapping[Any, Any], run: RunLine | None, open_alerts: int) -> ModelLine:
+def _line(row: Mapping[Any, Any], run: RunLine | None, open_alerts: int, is_inspected: bool) -> ModelLine:
     sample: Mapping[str, Any] = row["card_sample"] or {}
     provenance: Mapping[str, Any] = row["card_provenance"] or {}
     return ModelLine(
@@ -209,6 +212,7 @@ def _line(row: Mapping[Any, Any], run: RunLine | None, open_alerts: int) -> Mode
         train_rows=sample.get("train_rows", sample.get("rows")),
         train_events=sample.get("train_events", sample.get("events")),
         estimates=estimates(row["card_test"] or {}), has_alarms=bool(row["card_alarms"]),
+        is_inspected=is_inspected,
         scored_on=run.on if run else None, scored_rows=run.rows if run else None,
         fallback_rows=run.fallback_rows if run else None, psi=run.psi if run else None, open_alerts=open_alerts,
     )  # fmt: skip
@@ -277,6 +281,16 @@ def _open_alerts(session: Session, models: sa.Select[Any]) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
+def _inspected(session: Session, models: sa.Select[Any]) -> frozenset[int]:
+    """Return the versions that a person made the champion with a note."""
+    rows = session.scalars(
+        sa.select(ModelMove.model_version_id).where(
+            ModelMove.model_version_id.in_(models), ModelMove.to_stage == Stage.CHAMPION, ModelMove.note != ""
+        )
+    )
+    return frozenset(rows)
+
+
 def _figures(session: Session, model_id: int) -> list[FigureLine]:
     """Return what was told last of each metric, and every monthly figure; newest first.
 
@@ -288,13 +302,26 @@ def _figures(session: Session, model_id: int) -> list[FigureLine]:
         sa.select(
             ModelFigure.as_of, ModelFigure.cadence, ModelFigure.metric, ModelFigure.segment, ModelFigure.value,
             ModelFigure.low, ModelFigure.high, ModelFigure.rows, ModelFigure.events, ModelFigure.verdict,
+            ModelFigure.detail,
         )
         .join(ranked, ranked.c.id == ModelFigure.id)
         .where(sa.or_(ranked.c.place == 1, ModelFigure.cadence == "monthly"))
         .order_by(ModelFigure.as_of.desc(), ModelFigure.metric, ModelFigure.segment)
     )  # fmt: skip
     return [
-        FigureLine(r.as_of, r.cadence, r.metric, r.segment, r.value, r.low, r.high, r.rows, r.events, r.verdict)
+        FigureLine(
+            r.as_of,
+            r.cadence,
+            r.metric,
+            r.segment,
+            r.value,
+            r.low,
+            r.high,
+            r.rows,
+            r.events,
+            r.verdict,
+            (r.detail or {}).get("development"),
+        )
         for r in rows
     ]
 

@@ -40,6 +40,8 @@ def test_the_page_needs_no_server_and_says_what_the_site_says(app: App, tmp_path
         assert outside not in page, outside
     for said in ("0.720 to 0.761", "C-card, any account overdue", "You may say", "suspicious", "--accent:"):
         assert said in page, said
+    assert "Measured when it was trained, 2025-12-02 " in page, "a file is read in another year"
+    assert "business date, 2026" in page
 
 
 def test_markdown_holds_the_tables(app: App) -> None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
+import numpy as np
+import polars as pl
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -13,7 +15,10 @@ from playwright.sync_api import Browser, expect
 
 from collections_app.db import tables as t
 from collections_app.db.unit_of_work import UnitsOfWork
+from collections_app.web.models.tables import SEGMENT_ROWS
 from collections_app.web.models.words import PURPOSES
+from models import figures
+from tests.factories import TODAY
 from tests.web import quick, scene_model, scene_rows
 from tests.web.browsing import CHROMIUM, Visitor, chromium, serving, violations
 from tests.web.conftest import LogIn
@@ -68,7 +73,7 @@ def test_the_list_says_how_good_each_model_is_and_what_happens_where_none_is(she
     page = log_in("ines").get("/models").text
     said = text_of(page)
     assert "C-card, any account overdue c-card 9f31c07be2aa" in said
-    assert "0.739 0.720–0.761" in said
+    assert "0.739 0.720–0.761 on 2025-12-02" in said
     assert "37.6% 34.8%–42.0%" in said
     assert "4,772 rows, 1,541 events" in said
     assert "68,180 accounts, 12 by fallback" in said
@@ -143,6 +148,38 @@ def test_a_band_that_breaks_the_order_is_marked(shelf: UnitsOfWork, log_in: LogI
     assert " 1.0% breaks S5" in said
 
 
+def test_a_figure_stands_beside_that_of_development_and_a_gap_says_why(shelf: UnitsOfWork, log_in: LogIn) -> None:
+    with shelf.begin() as uow:
+        model = uow.session.scalars(sa.select(t.ModelVersion.id).where(t.ModelVersion.version == CHALLENGER)).one()
+        uow.session.add(
+            t.ModelFigure(
+                model_version_id=model,
+                as_of=TODAY,
+                cadence="daily",
+                metric="missing_share",
+                segment="pay_ratio_0",
+                value=0.31,
+                rows=4000,
+                verdict="act",
+                detail={"development": 0.04},
+            )
+        )
+    said = text_of(log_in("ines").get(PAGE).text)
+    assert "Missing pay_ratio_0 act 0.310 0.040 – – 4,000" in said
+    assert "no external hit 150 40 – – – –" in said
+    assert "too few rows or events to measure (fewer than 200 test rows, or all with one outcome)" in said
+    few, enough = (
+        figures.segments(pl.DataFrame({"ml_status": [1] * n}), np.arange(n) % 2, np.linspace(0, 1, n), {})
+        for n in (SEGMENT_ROWS - 1, SEGMENT_ROWS)
+    )
+    assert ("auc" in few["external_hit"], "auc" in enough["external_hit"]) == (False, True)
+
+
+def test_abbreviations_keep_their_capitals(shelf: UnitsOfWork, log_in: LogIn) -> None:
+    made = log_in("ines").get(PAGE).text.partition('id="provenance"')[2]
+    assert "<dt>AUC</dt><dd>0.7412</dd>" in made
+
+
 def test_a_card_of_an_older_release_is_shown_with_what_it_has(house: UnitsOfWork, log_in: LogIn) -> None:
     page = log_in("ines").get("/models/c-card/2026-02-11")
     assert page.status_code == 200
@@ -157,6 +194,9 @@ def test_a_person_moves_a_model_and_the_move_is_written_down(shelf: UnitsOfWork,
     said = text_of(client.get(PAGE).text)
     assert "is champion now" in said
     assert "Challenger to champion by ines: the IV was looked at: no leak" in said
+    assert re.search(r"Inspected by ines on today \d\d:\d\d: the IV was looked at: no leak " + re.escape(ALARM), said)
+    assert "Inspect before approval" not in said
+    assert "to be inspected" not in text_of(client.get("/models").text)
 
 
 def test_a_card_with_alarms_does_not_become_champion_without_a_note(shelf: UnitsOfWork, log_in: LogIn) -> None:

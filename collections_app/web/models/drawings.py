@@ -90,7 +90,7 @@ def _psi(t: FigureTable, limits: Limits) -> CurvePlot:
     ]
     return curve_plot(
         "PSI of the scores", f"{metric('psi')[1].capitalize()}. One point a day.", t.name,
-        x=Axis("business date", "day", steps=3), y=Axis("PSI", low=0.0, high=0.3),
+        x=Axis(f"business date, {_years(first, last)}", "day", steps=3), y=Axis("PSI", low=0.0, high=0.3),
         curves=[*lines, Curve("PSI", points, "both" if len(points) <= _MANY else "line")],
     )  # fmt: skip
 
@@ -100,11 +100,19 @@ def _monthly(t: FigureTable) -> Iterator[CurvePlot]:
     for name in dict.fromkeys(r["metric"] for r in over_all):
         rows = [r for r in over_all if r["metric"] == name]
         title, meaning = metric(name)
+        years = _years(_place(rows[0]["day"]), _place(rows[-1]["day"]))
         curve = Curve("", [(_place(r["day"]), r["value"]) for r in rows], "both", [(r["low"], r["high"]) for r in rows])
         yield curve_plot(
             f"{title} of matured cohorts", f"{meaning.capitalize()}. With its 95 % interval.", t.name,
-            x=Axis("as of", "day", steps=3), y=Axis(title, _SHARE if is_share(name) else "number"), curves=[curve],
+            x=Axis(f"as of, {years}", "day", steps=3), y=Axis(title, _SHARE if is_share(name) else "number"),
+            curves=[curve],
         )  # fmt: skip
+
+
+def _years(first: float, last: float) -> str:
+    """Name the years of an axis, whose marks say day and month alone."""
+    start, end = (date.fromordinal(round(at)).year for at in (first, last))
+    return str(start) if start == end else f"{start} to {end}"
 
 
 def _place(on: date) -> float:

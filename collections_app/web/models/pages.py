@@ -42,7 +42,8 @@ class ModelRow:
     psi: str
     psi_tone: str
     open_alerts: int
-    has_alarms: bool
+    must_be_inspected: bool
+    measured_on: date
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,8 @@ def _row(line: ModelLine, limits: Limits) -> ModelRow:
         predicts=within(line.event, line.horizon_days) if line.event else "–",
         auc=auc, auc_spread=auc_spread, ks=ks, ks_spread=ks_spread,
         learnt=learnt, scored_on=line.scored_on, scored=scored, psi=figure("psi", line.psi),
-        psi_tone=psi_tone(line.psi, limits), open_alerts=line.open_alerts, has_alarms=line.has_alarms,
+        psi_tone=psi_tone(line.psi, limits), open_alerts=line.open_alerts,
+        must_be_inspected=line.has_alarms and not line.is_inspected, measured_on=line.trained_at.date(),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from collections_app.domain.model_stages import Stage
 from collections_app.queries.model_pages import Estimate, ModelFile, ModelLine, MoveLine
 from collections_app.queries.reports.report import Column, Kind, Value
 from collections_app.web.curves import CurvePlot
@@ -30,6 +31,7 @@ _FACTS = (
     ("Where it comes from", "provenance"), ("Recipe", "recipe"), ("Cross-validation", "cross_validation"),
     ("Scale of the points", "scaling"),
 )  # fmt: skip
+_ABBREVIATIONS = frozenset({"auc", "csi", "dpd", "ece", "iv", "ks", "mae", "psi", "rmse"})
 _VERDICT_TONES = {
     "in order": "good", "breaks": "bad", "fair": "good", "inspect": "bad", "suspicious": "bad", "ok": "good",
     "watch": "care", "act": "bad", "stable": "good",
@@ -48,7 +50,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A table ready to be read: the first rows, and the rest to be unfolded."""
+    """A table ready to be read: the first rows, the rest to be unfolded, and what a gap means."""
 
     name: str
     title: str
@@ -57,6 +59,7 @@ class ShownTable:
     numbers: tuple[bool, ...]
     first: tuple[tuple[Cell, ...], ...]
     rest: tuple[tuple[Cell, ...], ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class ModelSheet:
-    """models/_sheet.html. ``plots`` and ``tables`` are by section."""
+    """models/_sheet.html. ``tables`` are by section; ``inspected``: the move in which a person answered the alarms."""
 
     line: ModelLine
     title: str
@@ -102,6 +105,7 @@ class ModelSheet:
     headline: tuple[Headline, ...]
     learnt: tuple[str, ...]
     alarms: tuple[str, ...]
+    inspected: MoveLine | None
     warnings: tuple[str, ...]
     plots: tuple[CurvePlot, ...]
     own_plots: tuple[CurvePlot, ...]
@@ -127,6 +131,7 @@ def model_sheet(file: ModelFile, *, today: date, zone: ZoneInfo) -> ModelSheet:
         headline=tuple(_headlines(file)),
         learnt=tuple(_learnt(card)),
         alarms=tuple(card.get("alarms") or ()),
+        inspected=next((m for m in file.moves if m.to_stage == Stage.CHAMPION and m.note), None),
         warnings=tuple(card.get("warnings") or ()),
         plots=training_plots(tables),
         own_plots=own_plots(tables),
@@ -145,7 +150,7 @@ def shown(table: FigureTable) -> ShownTable:
     rows = tuple(tuple(_cell(c, v) for c, v in zip(table.table.columns, r, strict=True)) for r in table.table.rows)
     numbers = tuple(c.kind not in (Kind.TEXT, Kind.DATE) for c in table.table.columns)
     return ShownTable(table.name, table.title, table.definition, table.table.columns, numbers,
-                      rows[:FIRST_ROWS], rows[FIRST_ROWS:])  # fmt: skip
+                      rows[:FIRST_ROWS], rows[FIRST_ROWS:], table.note)  # fmt: skip
 
 
 def _cell(column: Column, value: Value) -> Cell:
@@ -240,16 +245,22 @@ def _bin(record: Mapping[str, Any], widest: float) -> BinRow:
 def _facts(card: Mapping[str, Any]) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     """Yield what the card says of its making, in pairs: provenance, recipe, cross-validation, scale."""
     for title, key in _FACTS:
-        pairs = tuple((words(name), _said(value)) for name, value in (card.get(key) or {}).items())
+        pairs = tuple((_named(name), _said(value)) for name, value in (card.get(key) or {}).items())
         if pairs:
             yield title, pairs
+
+
+def _named(name: str, *, is_first: bool = True) -> str:
+    """Return the name of a fact in words; abbreviations keep their capitals."""
+    said = words(name) if is_first else words(name).lower()
+    return " ".join(word.upper() if word.lower() in _ABBREVIATIONS else word for word in said.split())
 
 
 def _said(value: Any) -> str:
     if isinstance(value, Mapping | list | tuple) and not value:
         return "none"
     if isinstance(value, Mapping):
-        return ", ".join(f"{words(k).lower()} {_said(v)}" for k, v in value.items())
+        return ", ".join(f"{_named(k, is_first=False)} {_said(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
         return "; ".join(_said(v) for v in value)
     if isinstance(value, bool):

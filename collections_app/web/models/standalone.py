@@ -1,8 +1,10 @@
 """The model card outside the site: one HTML file that needs nothing else, or Markdown."""
 
 from collections.abc import Iterator
+from datetime import date, datetime
 from html import escape
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader
 
@@ -18,7 +20,7 @@ def as_html(sheet: ModelSheet) -> str:
     pages = Environment(
         loader=FileSystemLoader(_WEB / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    pages.filters |= {function.__name__: function for function in FILTERS}
+    pages.filters |= {function.__name__: function for function in FILTERS} | {"day": _day, "moment": _moment}
     styles = "\n".join((_WEB / "static" / name).read_text("utf-8") for name in _STYLES)
     title = escape(f"{sheet.title} {sheet.line.version}")
     body = pages.get_template("models/paper.html").render(s=sheet)
@@ -44,7 +46,10 @@ def _lines(s: ModelSheet) -> Iterator[str]:
         if line.approved_at
         else "; approved by nobody."
     )
-    yield from (f"\n**Inspect before approval.** {said}" for said in s.alarms)
+    if s.alarms and (seen := s.inspected):
+        yield f"\n**Inspected** by {seen.by} on {seen.at:%Y-%m-%d}: {seen.note}"
+    heading = "Alarm of the card." if s.inspected else "Inspect before approval."
+    yield from (f"\n**{heading}** {said}" for said in s.alarms)
     yield from (f"\nNote: {said}" for said in s.warnings)
     yield "\n## Figures\n"
     yield "| figure | value | 95 % interval or day | meaning |\n|---|---:|---|---|"
@@ -66,6 +71,18 @@ def _table(table: ShownTable) -> Iterator[str]:
     yield "|" + "|".join("---:" if is_number else "---" for is_number in table.numbers) + "|"
     for row in table.first + table.rest:
         yield "| " + " | ".join(_plain(cell.text) for cell in row) + " |"
+    if table.note:
+        yield f"\n{table.note}"
+
+
+def _day(value: date | None, today: date) -> str:
+    """Write a date with its year: a file is read long after the day it was made."""
+    return "" if value is None else value.isoformat()
+
+
+def _moment(value: datetime | None, zone: ZoneInfo, today: date) -> str:
+    """Write an instant with its year."""
+    return "" if value is None else f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def _plain(text: str) -> str:

@@ -18,6 +18,8 @@ _DIRECTIONS = {"1": "more is riskier", "-1": "more is safer", "0": "as the data 
                "safer": "more is safer", "free": "as the data say"}  # fmt: skip
 _URGENCY = {"act": 0, "watch": 1, "ok": 2, "few": 3, "none": 4}
 _SAID = {"few": "too few rows", "none": ""}
+SEGMENT_ROWS = 200
+"""Test rows below which a part is not measured: that of models/figures.py, which a web process does not load."""
 _LOW, _HIGH = "lower end of the 95 % interval", "upper end of the 95 % interval"
 _ROWS, _EVENTS = count("rows", "Rows", "test rows"), count("events", "Events", "of these, with the event")
 _SEGMENT = Column("segment", "Segment", "the part of the rows it speaks of")
@@ -25,12 +27,13 @@ _SEGMENT = Column("segment", "Segment", "the part of the rows it speaks of")
 
 @dataclass(frozen=True)
 class FigureTable:
-    """One table with its name (that of its CSV), its title and what it says."""
+    """One table with its name (that of its CSV), its title, what it says, and what its gaps mean."""
 
     name: str
     title: str
     definition: str
     table: Table
+    note: str = ""
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as dicts by column name."""
@@ -43,6 +46,9 @@ def tables_of(file: ModelFile, limits: Limits) -> dict[str, FigureTable]:
     built = [FigureTable(name, title, said, make(file)) for name, title, said, make in _TABLES]
     fairness = FigureTable("fairness", "Fairness", "Who lands in the favourable bands, by group, on test rows.",
                            _fairness(file, limits))  # fmt: skip
+    segments = FigureTable("segments", "Segments", "The same model on parts of the test rows.", _segments(file),
+                           _unmeasured(file))  # fmt: skip
+    built.insert([t.name for t in built].index("reasons"), segments)
     return {t.name: t for t in [*built, fairness, *_others(file)] if t.table.rows}
 
 
@@ -112,6 +118,14 @@ def _segments(file: ModelFile) -> Table:
     )  # fmt: skip
     parts: Mapping[str, Mapping[str, Any]] = file.card.get("segments") or {}
     return _table(columns, [{"segment": name.replace("_", " "), **part} for name, part in parts.items()])
+
+
+def _unmeasured(file: ModelFile) -> str:
+    """Say why parts have no AUC and no KS, if there are any."""
+    parts: Mapping[str, Mapping[str, Any]] = file.card.get("segments") or {}
+    if all("auc" in part and "ks" in part for part in parts.values()):
+        return ""
+    return f"–: too few rows or events to measure (fewer than {SEGMENT_ROWS} test rows, or all with one outcome)."
 
 
 def _reasons(file: ModelFile) -> Table:
@@ -223,6 +237,7 @@ def _runs(file: ModelFile) -> Table:
 _WATCHED = (
     Column("metric", "Figure", "what was measured"), _SEGMENT,
     Column("verdict", "Verdict", "by the thresholds of the monitoring"), mean("value", "Value", "the figure"),
+    mean("development", "Development", "the same figure in development, where the monitoring compares with it"),
     mean("low", "from", _LOW), mean("high", "to", _HIGH), count("rows", "Rows", "accounts that it stands on"), _EVENTS,
     Column("day", "As of", "the day that it speaks for", Kind.DATE),
 )  # fmt: skip
@@ -235,7 +250,7 @@ def _watched(file: ModelFile) -> Table:
 
 def _watched_row(f: FigureLine) -> Row:
     verdict = _SAID.get(f.verdict, f.verdict)
-    return (f.metric, f.segment, verdict, f.value, f.low, f.high, f.rows, f.events, f.on)
+    return (f.metric, f.segment, verdict, f.value, f.development, f.low, f.high, f.rows, f.events, f.on)
 
 
 def _monthly(file: ModelFile) -> Table:
@@ -307,7 +322,6 @@ _TABLES: tuple[tuple[str, str, str, Callable[[ModelFile], Table]], ...] = (
         "How well it tells by each month, on test rows, weighed for those lost to view.",
         _horizons,
     ),
-    ("segments", "Segments", "The same model on parts of the test rows.", _segments),
     ("reasons", "Reasons", "What may stand behind a score; up to four are stored with each.", _reasons),
     ("features", "Features", "What the model looks at, strongest first.", _features),
     ("bins", "Bins of the features", "Each feature cut into bins, on training rows.", _bins),
