@@ -34,7 +34,7 @@ def test_chance_makes_no_boosted_card(seed: int) -> None:
 def test_features_that_say_nothing_make_no_card(algorithm: str, value: float | None) -> None:
     sample = made_sample(ROWS)
     same = sample.features.with_columns(pl.lit(value, pl.Float64).alias(c) for c in sample.features.columns)
-    with pytest.raises(SampleError, match="nothing to make a|nothing tells the outcomes apart"):
+    with pytest.raises(SampleError, match=r"nothing to make a|nothing tells the outcomes apart"):
         trained(replace(sample, features=same), algorithm)
 
 
