@@ -59,6 +59,11 @@ class Visitor:
         self.page.get_by_role("button", name="Log in").click()
         self.page.wait_for_url(f"{self.address}/")
 
+    def press(self, key: str) -> None:
+        """Press a key once the page has its scripts: one that is still loading hears nothing."""
+        self.page.wait_for_load_state()
+        self.page.keyboard.press(key)
+
     def go(self, path: str) -> None:
         """Open a page."""
         self.page.goto(self.address + path)
