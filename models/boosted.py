@@ -105,9 +105,9 @@ def train(
            "calibration": "platt on held-out people" if chosen.rounds else "platt on out-of-fold log odds"},
         cross_validation={"folds": 0 if chosen.rounds else chosen.folds, "held_out_rows": len(main.held),
                           "auc": round(auc(outcome[main.held], main.margin), 6), "tried": main.tried},
-        p_learn=_calibrated(main.line, main.margin),
+        p_learn=main.line.chance(main.margin),
         learn_rows=learn[main.held],
-        p_test=_calibrated(main.line, trees.margin(main.booster, matrix[test])),
+        p_test=main.line.chance(trees.margin(main.booster, matrix[test])),
         importance=trees.importance(main.booster, recipe.features),
     )  # fmt: skip
     return Bundle(model_card(recipe, sample, fitted, provenance=provenance, seed=seed), parts)
@@ -138,7 +138,7 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2, exact_r
         if names != card.features:
             part = part[:, [card.features.index(n) for n in names]]
         booster = trees.from_bytes(bundle.parts[model], threads=threads)
-        p[rows] = _calibrated(Calibration.from_bytes(bundle.parts[line]), trees.margin(booster, part))
+        p[rows] = Calibration.from_bytes(bundle.parts[line]).chance(trees.margin(booster, part))
         reasons[rows] = _reasons(booster, part, names, codes, exact=exact_reasons, event_is=card.event_is)
     points = points_of(card.event_is, card.scaling, p)
     score = np.rint(points).astype(np.int64)
@@ -156,10 +156,6 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 2, exact_r
 def _matrix(features: pl.DataFrame, names: tuple[str, ...]) -> npt.NDArray[np.float32]:
     """Order the features as the card knows them; null becomes NaN, which the trees route on purpose."""
     return features.select(pl.col(names).cast(pl.Float32)).to_numpy()
-
-
-def _calibrated(line: Calibration, margin: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-(line.slope * margin + line.intercept))))
 
 
 def _trained(

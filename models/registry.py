@@ -15,7 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from models.card import ModelCard
+from models.evaluate import Floats
 
 _MANIFEST = "manifest.json"
 _CARD, _SCHEMA = "card.json", "schema.json"
@@ -31,6 +34,10 @@ class Calibration:
 
     slope: float
     intercept: float
+
+    def chance(self, margin: Floats) -> Floats:
+        """Return the calibrated probability of log odds; beyond ±35 it is as good as certain."""
+        return np.asarray(1 / (1 + np.exp(-np.clip(self.slope * margin + self.intercept, -35, 35))))
 
     def to_bytes(self) -> bytes:
         """Return the line as a part of a bundle."""

@@ -81,11 +81,11 @@ def _card(
 ) -> ModelCard:  # fmt: skip
     """Measure the members' mean on the test rows, once, and write the card."""
     learn, test = ~sample.is_test, sample.is_test
-    outcome, p_test = sample.outcome[test], _calibrated(line, np.mean(said, axis=0))
+    outcome, p_test = sample.outcome[test], line.chance(np.mean(said, axis=0))
     measured = evaluate(outcome, p_test, rng=np.random.default_rng(seed), people=sample.customer[test])
     # As the boosted card: unseen predictions on the training rows, served ones on the test rows.
     development = points_of(
-        recipe.event_is, Scaling(), np.concatenate([_calibrated(line, learnt.unseen), p_test])
+        recipe.event_is, Scaling(), np.concatenate([line.chance(learnt.unseen), p_test])
     )  # fmt: skip
     cuts, points = BandCuts.of(np.rint(development)), development[int(learn.sum()) :]
     band, longest = cuts.band(np.rint(points)), steps.values.shape[1]
@@ -185,7 +185,7 @@ def predict(bundle: Bundle, features: pl.DataFrame, *, threads: int = 1, exact_r
     margin = np.concatenate([part[1] for part in parts] or [np.zeros(0)])
     shares = np.concatenate([part[2] for part in parts] or [np.zeros((0, len(card.features)))])
     unseen = {n: sum(part[3][n] for part in parts) for n in card.features if any(part[3][n] for part in parts)}
-    p = _calibrated(opened[2], margin)
+    p = opened[2].chance(margin)
     points = points_of(card.event_is, card.scaling, p)
     score = np.rint(points).astype(np.int64)
     codes = tuple(card.reasons)
@@ -244,10 +244,6 @@ def _member(rows: tuple[Block, Ints, Ints], part: Ints, k: int, shape: Architect
 
 def _mean_margin(members: tuple[Net, ...], block: Block, length: Ints) -> Floats:
     return np.asarray(np.mean([net.margin(block, length) for net in members], axis=0))
-
-
-def _calibrated(line: Calibration, margin: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-np.clip(line.slope * margin + line.intercept, -35, 35))))
 
 
 def _shares(members: tuple[Net, ...], encoder: Encoder, block: Block, length: Ints, margin: Floats) -> Floats:

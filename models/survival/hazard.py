@@ -82,7 +82,7 @@ def fit(x: Matrix, periods: Periods, cause: int, customer: Ints, *, months: int,
             )
         line = Calibration(0.0, float(logit(np.array([y.mean()]))[0]))  # who pays off is then chance alone
     booster = trees.fit(design, y, params=params, rounds=rounds)
-    return Cause(booster, line, _hazard(line, margin), {**params, "rounds": rounds}, tried)
+    return Cause(booster, line, line.chance(margin), {**params, "rounds": rounds}, tried)
 
 
 def train(recipe: Recipe, sample: Sample, *, provenance: Mapping[str, Any], seed: int = 0, threads: int = 2) -> Bundle:
@@ -150,11 +150,7 @@ def _margins(booster: "Booster", x: Matrix, months: int, *, rounds: int = 0) -> 
     return np.concatenate(parts) if parts else np.zeros((0, months))
 
 
-def _hazard(line: Calibration, margin: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-(line.slope * margin + line.intercept))))
-
-
 def _curves(
     event: tuple["Booster", Calibration], competing: tuple["Booster", Calibration], x: Matrix, months: int
 ) -> Curves:
-    return incidence(*(_hazard(line, _margins(booster, x, months)) for booster, line in (event, competing)))
+    return incidence(*(line.chance(_margins(booster, x, months)) for booster, line in (event, competing)))

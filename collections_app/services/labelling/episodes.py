@@ -24,9 +24,7 @@ def entries(session: Session, business_date: date) -> pl.DataFrame:
         session, business_date, ~_labelled_at_entry(labels.BAD_30D),
         days=labels.HORIZON_DAYS, most=labels.ENTRY_DPD,
     )  # fmt: skip
-    spans = _spans(session, found, business_date)
-    seen = as_of.edges(spans, until=business_date).select(*labels.SNAPSHOTS)
-    return labels.entered_m1(found, seen, as_of=business_date)
+    return labels.entered_m1(found, _seen(_spans(session, found, business_date), business_date), as_of=business_date)
 
 
 def self_cures(session: Session, business_date: date) -> pl.DataFrame:
@@ -35,9 +33,7 @@ def self_cures(session: Session, business_date: date) -> pl.DataFrame:
         session, business_date, ~_labelled_at_entry(labels.CURED_10D),
         days=labels.CURE_DAYS, most=labels.CURE_ENTRY_DPD,
     )  # fmt: skip
-    spans = _spans(session, found, business_date)
-    seen = as_of.edges(spans, until=business_date).select(*labels.SNAPSHOTS)
-    return labels.cured(found, seen, as_of=business_date)
+    return labels.cured(found, _seen(_spans(session, found, business_date), business_date), as_of=business_date)
 
 
 def rolls(session: Session, business_date: date) -> pl.DataFrame:
@@ -63,7 +59,7 @@ def rolls(session: Session, business_date: date) -> pl.DataFrame:
     waiting = stored < sum(due[1:], start=due[0])
     found = _episodes(session, business_date, sa.and_(episode.c.max_dpd >= least, waiting), days=0)
     spans = _spans(session, found, business_date)
-    seen = as_of.edges(spans, until=business_date).select(*labels.SNAPSHOTS)
+    seen = _seen(spans, business_date)
     return labels.arrived(found, spans.select(*labels.STANDING), seen, as_of=business_date)
 
 
@@ -103,3 +99,8 @@ def _spans(session: Session, episodes: pl.DataFrame, business_date: date) -> pl.
     """Return how the accounts of some episodes stood, as it is known now: an outcome is what it turned out to be."""
     waiting = bulk.stage(session, "staged_waiting", episodes.select("account_id").unique(), index=("account_id",))
     return as_of.standing_spans(session, waiting, until=business_date)
+
+
+def _seen(spans: pl.DataFrame, business_date: date) -> pl.DataFrame:
+    """Return the days that bound a span: what the labels look at."""
+    return as_of.edges(spans, until=business_date).select(*labels.SNAPSHOTS)
